@@ -1,0 +1,1 @@
+"""The edge: how a turn gets in and out."""

@@ -1,0 +1,1 @@
+"""One folder a domain, and the loader."""

@@ -1,0 +1,234 @@
+"""What a domain is: the contents of `domain.yaml`, checked."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from memory.records import Step
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+"""Lower case, digits and underscores; it becomes part of labels, paths and ids."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Written(BaseModel):
+    """Base of what people write by hand: immutable, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class IntentSpec(Written):
+    """Something users come for."""
+
+    description: str
+    examples: list[str] = []
+    """Questions that belong to no topic."""
+
+    topics: dict[Name, list[str]] = {}
+    """Sub-intent to example questions."""
+
+
+class EntitySpec(Written):
+    """Something to find in a question."""
+
+    values: dict[str, list[str]] = {}
+    """Canonical value to the spellings that mean it (compared without case, whole words)."""
+
+    pattern: str | None = None
+    """Regular expression instead of values; the match, in upper case, is the value."""
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"not a regular expression: {error}") from None
+        return pattern
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.values) == (self.pattern is not None):
+            raise ValueError("give either `values` or `pattern`")
+        return self
+
+
+class Prompts(Written):
+    """Files below the domain folder, used when a chat model is set; `{slots}` are named in docs/domains.md."""
+
+    classify: str = "prompts/classify.md"
+    write: str = "prompts/write.md"
+    judge: str = "prompts/judge.md"
+
+
+class KnowledgeSpec(Written):
+    """Where passages come from."""
+
+    folder: str = "knowledge"
+    """Folder of Markdown, HTML, PDF and text files."""
+
+    source: str | None = None
+    """`file.py:function` in the domain folder that yields `Passage`s besides."""
+
+    sample: bool = False
+    """The text was written for demonstration; every citation says so."""
+
+
+class ForbiddenTopic(Written):
+    """Something this domain does not talk about."""
+
+    pattern: str
+    """Regular expression, compared without case."""
+
+    reply: str
+    """The sentence the user gets; it names the next step."""
+
+
+class Clarify(Written):
+    """When to ask back."""
+
+    min_confidence: Share = 0.35
+    """Intent confidence below which the question counts as unclear."""
+
+    min_margin: Share = 0.05
+    """Two intents nearer than this are asked about."""
+
+    unclear_at_most: int = Field(default=2, ge=1, le=5)
+    """Clarifying questions in a row before a person is brought in."""
+
+
+class JudgeSpec(Written):
+    """How good an answer must be."""
+
+    accept_at: Share = 0.6
+    refuse_below: Share = 0.15
+    """An answer scored below this after the last try is not sent."""
+
+    revise_at_most: int = Field(default=2, ge=0, le=2)
+    rubric: dict[Name, Annotated[float, Field(gt=0)]] = {
+        "grounded": 3,
+        "cited": 2,
+        "complete": 2,
+        "on_topic": 1,
+    }
+    """Criterion to weight."""
+
+
+class Limits(Written):
+    """Deadlines and budgets."""
+
+    turn_s: float = Field(default=30, gt=0, le=900)
+    """Longest turn (seconds); then the static reply goes out."""
+
+    node_s: float = Field(default=12, gt=0, le=900)
+    """Longest attempt at one node (seconds)."""
+
+    nodes: dict[Name, Annotated[float, Field(gt=0)]] = {}
+    """Other limits for single nodes (seconds)."""
+
+    guidance_ms: float = Field(default=25, gt=0)
+    """Time budget of the pattern look-up (milliseconds); no guidance is a fine answer."""
+
+
+class Replies(Written):
+    """Sentences that need no model."""
+
+    static: str
+    """Sent, marked degraded, when all else fails."""
+
+    escalation: str
+    """Sent when a person should take over."""
+
+    off_topic: str
+    """Sent when the knowledge does not hold the answer."""
+
+
+class Domain(Written):
+    """One domain; everything specific to it is in its folder."""
+
+    format: Literal[1] = 1
+    name: Name
+    title: str
+    description: str
+    voice: str = "plain and precise"
+    """How answers sound; goes into the prompts."""
+
+    intents: dict[Name, IntentSpec] = Field(min_length=2)
+    entities: dict[Name, EntitySpec] = {}
+    prompts: Prompts = Prompts()
+    knowledge: KnowledgeSpec = KnowledgeSpec()
+    forbidden: dict[Name, ForbiddenTopic] = {}
+    clarify: Clarify = Clarify()
+    judge: JudgeSpec = JudgeSpec()
+    limits: Limits = Limits()
+    replies: Replies
+    tools: list[str] = []
+    """Names of `Tool` objects in `tools.py` of the domain folder."""
+
+    event_source: str = "slipstream.agentcore"
+    """`source` of its events on the bus."""
+
+    folder: Path = Field(default=Path(), exclude=True)
+    """Where it was loaded from."""
+
+    def examples(self) -> list[tuple[str, Step]]:
+        """Return every example question with the step it stands for."""
+        return [
+            (text, Step(intent=intent, topic=topic))
+            for intent, spec in self.intents.items()
+            for topic, texts in [(None, spec.examples), *spec.topics.items()]
+            for text in texts
+        ]
+
+    def prompt(self, skill: Literal["classify", "write", "judge"]) -> str:
+        """Return the text of a prompt file."""
+        path: str = getattr(self.prompts, skill)
+        return (self.folder / path).read_text(encoding="utf-8")
+
+
+class Scenario(Written):
+    """A question with what a good turn must show; `scenarios.yaml` is a list of these."""
+
+    id: str
+    question: str
+    after: list[str] = []
+    """Labels of the steps before it in the session."""
+
+    intent: Name
+    topic: Name | None = None
+    entities: dict[str, str] = {}
+    facts: list[str] = []
+    """Words or figures that the answer must contain (compared without case)."""
+
+    sources: list[str] = []
+    """Start of the `source` of passages of which one must be cited."""
+
+    kind: Literal["answer", "clarification", "blocked", "refusal", "escalation"] = "answer"
+
+
+class SampleStep(Written):
+    """One step of a sample flow."""
+
+    step: str
+    """`intent/topic`."""
+
+    asks: list[str] = Field(min_length=1)
+    """Ways to ask it; one is drawn."""
+
+
+class SampleFlow(Written):
+    """A hand-written way through a problem, from which sample sessions are drawn (`sample_flows.yaml`)."""
+
+    name: str
+    weight: float = Field(default=1, gt=0)
+    """How often it is drawn, against the others."""
+
+    solved_rate: Share
+    step_s: float = Field(default=90, gt=0)
+    """Mean time between steps (seconds)."""
+
+    steps: list[SampleStep] = Field(min_length=2)

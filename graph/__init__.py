@@ -1,0 +1,1 @@
+"""The machine: state, routes, build, run, trace."""

@@ -1,0 +1,225 @@
+"""What a turn knows: the state that nodes read, the updates they return, the context they use."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, Literal, Protocol, TypedDict
+
+from langgraph.channels import UntrackedValue
+
+from domains.model import Domain
+from memory.ports import KnowledgeIndex, PatternIndex, ProfileStore
+from memory.records import (
+    Analysis,
+    Case,
+    Draft,
+    Guidance,
+    PassageHit,
+    Profile,
+    ReplyKind,
+    Step,
+    Verdict,
+)
+from tools.catalog import Tool, ToolResult
+
+KEEP_TURNS = 6
+"""Turns kept as context for the next one; more would grow the checkpoint and the prompt."""
+
+KEEP_STEPS = 50
+"""Steps of the flow kept; patterns look back far less."""
+
+
+class PastTurn(TypedDict):
+    """One earlier turn, JSON-plain so that every checkpointer can keep it."""
+
+    query: str
+    reply: str
+    label: str
+    """`intent/topic`, or "" when the turn ended before it was analyzed."""
+
+
+@dataclass(kw_only=True)
+class GraphState:
+    """The state of one session (kept, JSON-plain) and of one turn (scratch, never stored)."""
+
+    # kept between turns
+    turns: list[PastTurn] = field(default_factory=list)
+    """The last `KEEP_TURNS` turns, oldest first."""
+
+    flow: list[str] = field(default_factory=list)
+    """Labels of the session's steps so far, oldest first; this turn's only after it ended."""
+
+    turn: int = 0
+    """Turns ended so far."""
+
+    unclear_turns: int = 0
+    """Clarifying questions asked in a row."""
+
+    suggested: list[str] = field(default_factory=list)
+    """Labels that the last turn's guidance named; empty when none was shown."""
+
+    last_reply: dict[str, Any] = field(default_factory=dict)
+    """The last turn's `TurnReply` as JSON, to answer a repeated request."""
+
+    # scratch, gone when the turn ends
+    query: Annotated[str, UntrackedValue] = ""
+    """What the user wrote, secrets and personal data replaced (by `input_guard`)."""
+
+    profile: Annotated[Profile | None, UntrackedValue] = None
+    analysis: Annotated[Analysis | None, UntrackedValue] = None
+    guidance: Annotated[Guidance | None, UntrackedValue] = None
+    search_query: Annotated[str, UntrackedValue] = ""
+    """What the retriever looks for."""
+
+    passages: Annotated[list[PassageHit] | None, UntrackedValue] = None
+    cases: Annotated[list[Case] | None, UntrackedValue] = None
+    tasks: Annotated[list[dict[str, Any]] | None, UntrackedValue] = None
+    """Tool calls to make: `{"tool": name, "arguments": {...}}`."""
+
+    tool_results: Annotated[list[ToolResult] | None, UntrackedValue] = None
+    draft: Annotated[Draft | None, UntrackedValue] = None
+    best: Annotated[tuple[Draft, Verdict] | None, UntrackedValue] = None
+    """The draft with the best verdict so far; what leaves when the tries are spent."""
+
+    verdict: Annotated[Verdict | None, UntrackedValue] = None
+    tries: Annotated[int, UntrackedValue] = 0
+    """Drafts written in this turn."""
+
+    reply: Annotated[str, UntrackedValue] = ""
+    reply_kind: Annotated[ReplyKind, UntrackedValue] = "answer"
+    blocked_by: Annotated[str, UntrackedValue] = ""
+    """Name of the guard rule that stopped the message; "" when none did."""
+
+
+class GraphUpdate(TypedDict, total=False):
+    """What a node changed; every key is a field of `GraphState`."""
+
+    turns: list[PastTurn]
+    flow: list[str]
+    turn: int
+    unclear_turns: int
+    suggested: list[str]
+    last_reply: dict[str, Any]
+    query: str
+    profile: Profile | None
+    analysis: Analysis
+    guidance: Guidance
+    search_query: str
+    passages: list[PassageHit]
+    cases: list[Case]
+    tasks: list[dict[str, Any]]
+    tool_results: list[ToolResult]
+    draft: Draft
+    best: tuple[Draft, Verdict]
+    verdict: Verdict
+    tries: int
+    reply: str
+    reply_kind: ReplyKind
+    blocked_by: str
+
+
+class Classifier(Protocol):
+    """The skill that names the intent of a message."""
+
+    identity: str
+    """Name and version; a change makes the learner classify again."""
+
+    async def classify(self, texts: Sequence[str]) -> list[Analysis]:
+        """Return intent and topic of each text, with calibrated confidence; the rest is left at its default."""
+        ...
+
+
+class Writer(Protocol):
+    """The skill that writes an answer."""
+
+    async def write(self, state: GraphState, domain: Domain) -> Draft:
+        """Answer `state.query` from passages and tool results, with citations, heeding the verdict's feedback."""
+        ...
+
+
+class Judge(Protocol):
+    """The skill that decides on an answer."""
+
+    async def judge(self, state: GraphState, domain: Domain) -> Verdict:
+        """Hold `state.draft` against the domain's rubric."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skills:
+    """One set of the three skills; the local set is the default and the fallback."""
+
+    classifier: Classifier
+    writer: Writer
+    judge: Judge
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """What the turns of one domain use; built once per process."""
+
+    domain: Domain
+    primary: Skills
+    local: Skills
+    """The same object as `primary` when no model is set."""
+
+    knowledge: KnowledgeIndex
+    patterns: PatternIndex | None
+    """`None` while nothing has been learned, or with guidance switched off."""
+
+    release: str | None
+    """Id of the release behind `patterns`."""
+
+    profiles: ProfileStore | None
+    """`None` when memory is switched off."""
+
+    tools: dict[str, Tool]
+    """By name; empty when the domain has none."""
+
+    redact: Callable[[str], str]
+    """Replaces secrets and personal data."""
+
+    holdout_share: float
+    """Share of sessions (0 to 1) that get no guidance, so that its worth can be measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphContext:
+    """What one turn may use; nodes reach the world through this and nothing else."""
+
+    services: Services
+    skills: Skills
+    """The set to use in this attempt: `services.primary`, or the local one after a failure."""
+
+    session_id: str
+    tenant: str
+    user: str
+    """Key of the user (`user_key`)."""
+
+    raw_query: str
+    """What came in, before redaction; only `input_guard` reads it."""
+
+    request_id: str
+    now: Callable[[], datetime]
+    """The clock (aware UTC)."""
+
+    rng: random.Random
+
+    record: Callable[..., None]
+    """Notes a model call or tool call as an event of this turn: `record(ModelCalled, node=…, …)`."""
+
+
+NodeName = Literal[
+    "input_guard",
+    "query_analyzer",
+    "clarifier",
+    "query_transformer",
+    "retriever",
+    "task_planner",
+    "tool_runner",
+    "generator",
+    "judge",
+    "output_guard",
+    "memory_updater",
+]

@@ -1,0 +1,1 @@
+"""The offline half: events to sessions to patterns to a release."""

@@ -1,0 +1,1 @@
+"""The floor: records, errors, ports, redaction, adapters."""

@@ -1,0 +1,137 @@
+"""What the rest of the program asks of storage. Adapters keep these promises without inheriting them.
+
+Every store is opened for one tenant where it holds what belongs to a tenant, so that no query
+can forget the filter. All methods may raise `StorageFailed`.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from memory.records import (
+    Conversation,
+    Pattern,
+    Profile,
+    Release,
+    SessionEvent,
+    PassageHit,
+    Suggestion,
+)
+
+
+class EventSink(Protocol):
+    """Takes what happened; durable once `append` returns."""
+
+    async def append(self, events: Sequence[SessionEvent]) -> None:
+        """Write all events or none; an `event_id` seen before is passed over."""
+        ...
+
+
+class Lake(Protocol):
+    """Keeps all events for the learner; repeats are possible, `event_id` tells them."""
+
+    async def write(self, events: Sequence[SessionEvent]) -> None:
+        """Store a batch; the same batch again changes nothing."""
+        ...
+
+    def scan(self, *, tenant: str, domain: str | None = None) -> AsyncIterator[SessionEvent]:
+        """Yield what the learner reads (turns, feedback, completions), each `event_id` once, in no order."""
+        ...
+
+    def session(self, session_id: str, *, tenant: str) -> AsyncIterator[SessionEvent]:
+        """Yield all events of one session, each `event_id` once, ordered by turn and seq."""
+        ...
+
+
+class FlowMatch(NamedTuple):
+    """What the patterns say about a flow."""
+
+    suggestions: list[Suggestion]
+    """Likely next steps, best first."""
+
+    failure_risk: float | None
+    """Probability (0 to 1) that a session at this point ends unsolved; `None` when unknown."""
+
+
+class PatternIndex(Protocol):
+    """Knows which steps tend to follow a flow. Opened for one release; immutable."""
+
+    async def match(self, flow: Sequence[str], *, user: str | None, k: int = 3) -> FlowMatch:
+        """Return at most `k` likely next labels after `flow` (labels, oldest first, may be empty).
+
+        Confidences are calibrated, fall from first to last and add up to at most 1.
+        `user` (a user key) tilts them to that user's habits where there are any.
+        """
+        ...
+
+    async def patterns(self, *, limit: int = 50) -> list[Pattern]:
+        """Return the patterns people can read, most frequent first, equal ones by id."""
+        ...
+
+
+class KnowledgeIndex(Protocol):
+    """Finds passages by words and by meaning."""
+
+    async def search(self, query: str, *, k: int) -> list[PassageHit]:
+        """Return at most `k` passages, best first, equal scores by id; an empty index gives none."""
+        ...
+
+
+class ProfileStore(Protocol):
+    """What is known of each user of one tenant."""
+
+    async def get(self, user: str) -> Profile:
+        """Return the profile; a fresh one for a user never seen."""
+        ...
+
+    async def put(self, profile: Profile) -> None:
+        """Replace the profile of `profile.user`."""
+        ...
+
+
+class ConversationStore(Protocol):
+    """Who owns which session of one tenant, and whether it is over."""
+
+    async def open(self, session_id: str, *, user: str, domain: str, at: datetime) -> Conversation:
+        """Bind a new session to its first user, or return the one that is there.
+
+        Raises:
+            SessionForeign: the session belongs to another user or another domain.
+        """
+        ...
+
+    async def touch(self, session_id: str, *, turns: int, at: datetime) -> None:
+        """Record that a turn ended; a completed session that goes on is open again."""
+        ...
+
+    async def complete(self, session_id: str, *, at: datetime) -> bool:
+        """Mark it over; True for the one caller that did it, False when it was over already."""
+        ...
+
+    async def idle(self, *, before: datetime) -> list[Conversation]:
+        """Return open sessions whose last turn is older than `before`, oldest first."""
+        ...
+
+
+class Registry(Protocol):
+    """Which releases exist and which one is live, for one tenant."""
+
+    async def publish(self, release: Release) -> None:
+        """Add a release; the same id again changes nothing."""
+        ...
+
+    async def promote(self, domain: str, release_id: str) -> None:
+        """Make it the live one of its domain.
+
+        Raises:
+            ReleaseUnknown: no release of `domain` has this id.
+        """
+        ...
+
+    async def live(self, domain: str) -> Release | None:
+        """Return the live release; `None` before the first."""
+        ...
+
+    async def releases(self, domain: str) -> list[Release]:
+        """Return all of `domain`, newest first."""
+        ...
