@@ -18,7 +18,6 @@ from memory.records import (
     PassageHit,
     Profile,
     ReplyKind,
-    Step,
     Verdict,
 )
 from tools.catalog import Tool, ToolResult

@@ -10,11 +10,11 @@ from typing import NamedTuple, Protocol
 
 from memory.records import (
     Conversation,
+    PassageHit,
     Pattern,
     Profile,
     Release,
     SessionEvent,
-    PassageHit,
     Suggestion,
 )
 
@@ -97,6 +97,7 @@ class ConversationStore(Protocol):
 
         Raises:
             SessionForeign: the session belongs to another user or another domain.
+
         """
         ...
 
@@ -125,6 +126,7 @@ class Registry(Protocol):
 
         Raises:
             ReleaseUnknown: no release of `domain` has this id.
+
         """
         ...
 
