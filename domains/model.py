@@ -58,7 +58,7 @@ class EntitySpec(Written):
 
 
 class Prompts(Written):
-    """Files below the domain folder, used when a chat model is set; `{slots}` are named in docs/domains.md."""
+    """Files below the domain folder, used when a chat model is set; docs/domains.md names the `{slots}`."""
 
     classify: str = "prompts/classify.md"
     write: str = "prompts/write.md"

@@ -125,7 +125,7 @@ class Classifier(Protocol):
     """Name and version; a change makes the learner classify again."""
 
     async def classify(self, texts: Sequence[str]) -> list[Analysis]:
-        """Return intent and topic of each text, with calibrated confidence; the rest is left at its default."""
+        """Return intent and topic of each text, with calibrated confidence; nothing else is set."""
         ...
 
 
@@ -133,7 +133,7 @@ class Writer(Protocol):
     """The skill that writes an answer."""
 
     async def write(self, state: GraphState, domain: Domain) -> Draft:
-        """Answer `state.query` from passages and tool results, with citations, heeding the verdict's feedback."""
+        """Answer `state.query` from passages and tool results, with citations, heeding feedback."""
         ...
 
 

@@ -29,7 +29,7 @@ class Tool:
     """Takes the arguments, returns text; raises `ToolFailed`."""
 
     plan: Callable[[str, dict[str, str]], dict[str, Any] | None] | None = None
-    """Local planner: from the question and its entities to the arguments, or `None` when the tool is not needed."""
+    """Local planner: question and entities to arguments; `None` when the tool is not needed."""
 
     schema: dict[str, Any] | None = None
     """JSON schema of the arguments, for planning by a chat model."""
