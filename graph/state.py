@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Protocol, TypedDict
 from langgraph.channels import UntrackedValue
 
 from domains.model import Domain
+from graph.turnlog import TurnLog
 from memory.ports import KnowledgeIndex, PatternIndex, ProfileStore
 from memory.records import (
     Analysis,
@@ -49,9 +50,6 @@ class GraphState:
     flow: list[str] = field(default_factory=list)
     """Labels of the session's steps so far, oldest first; this turn's only after it ended."""
 
-    turn: int = 0
-    """Turns ended so far."""
-
     unclear_turns: int = 0
     """Clarifying questions asked in a row."""
 
@@ -67,6 +65,9 @@ class GraphState:
 
     profile: Annotated[Profile | None, UntrackedValue] = None
     analysis: Annotated[Analysis | None, UntrackedValue] = None
+    is_unclear: Annotated[bool, UntrackedValue] = False
+    """The question must be clarified, or a person brought in, before it can be answered."""
+
     guidance: Annotated[Guidance | None, UntrackedValue] = None
     search_query: Annotated[str, UntrackedValue] = ""
     """What the retriever looks for."""
@@ -96,13 +97,13 @@ class GraphUpdate(TypedDict, total=False):
 
     turns: list[PastTurn]
     flow: list[str]
-    turn: int
     unclear_turns: int
     suggested: list[str]
     last_reply: dict[str, Any]
     query: str
     profile: Profile | None
     analysis: Analysis
+    is_unclear: bool
     guidance: Guidance
     search_query: str
     passages: list[PassageHit]
@@ -176,6 +177,9 @@ class Services:
     tools: dict[str, Tool]
     """By name; empty when the domain has none."""
 
+    cases: dict[str, list[Case]]
+    """Solved flows by the labels they contain, most frequent first."""
+
     redact: Callable[[str], str]
     """Replaces secrets and personal data."""
 
@@ -205,8 +209,8 @@ class GraphContext:
 
     rng: random.Random
 
-    record: Callable[..., None]
-    """Notes a model call or tool call as an event of this turn: `record(ModelCalled, node=…, …)`."""
+    log: TurnLog
+    """Takes note of model and tool calls, and of what had to be replaced."""
 
 
 NodeName = Literal[
