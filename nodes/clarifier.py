@@ -1,0 +1,51 @@
+"""Asks back once, or brings in a person."""
+
+from graph.state import KEEP_TURNS, GraphContext, GraphState, GraphUpdate, PastTurn
+from memory.records import Analysis
+from memory.text import clip
+
+
+async def clarifier(state: GraphState, context: GraphContext) -> GraphUpdate:
+    """Offer the likely readings as one question; after too many of these, or on request, escalate."""
+    domain = context.services.domain
+    analysis = state.analysis
+    assert analysis is not None, "query_analyzer runs first"
+    if analysis.asks_for_person or state.unclear_turns >= domain.clarify.unclear_at_most:
+        reply = f"{domain.replies.escalation}\n\n{_summary(state)}"
+        return {
+            "reply": reply,
+            "reply_kind": "escalation",
+            "unclear_turns": 0,
+            "suggested": [],
+            "turns": _with_turn(state, reply),
+        }
+    reply = _question(analysis, context)
+    return {
+        "reply": reply,
+        "reply_kind": "clarification",
+        "unclear_turns": state.unclear_turns + 1,
+        "turns": _with_turn(state, reply),
+    }
+
+
+def _question(analysis: Analysis, context: GraphContext) -> str:
+    intents = context.services.domain.intents
+    readings = [name for name in (analysis.intent, analysis.runner_up) if name in intents]
+    if not readings:
+        readings = list(intents)[:2]
+    offered = "\n".join(f"{n}. {intents[name].description}" for n, name in enumerate(readings, start=1))
+    subject = ", ".join(context.services.domain.entities) or "product, part or error message"
+    return (
+        f"I am not sure what you need. Which of these is it?\n{offered}\n"
+        f"It helps to name the {subject.replace('_', ' ')}, and what you see."
+    )
+
+
+def _summary(state: GraphState) -> str:
+    asked = [turn["query"] for turn in state.turns[-3:]] + [state.query]
+    return "So far you asked: " + "; ".join(f"“{clip(text, 160)}”" for text in asked)
+
+
+def _with_turn(state: GraphState, reply: str) -> list[PastTurn]:
+    turn: PastTurn = {"query": state.query, "reply": reply, "label": ""}
+    return [*state.turns, turn][-KEEP_TURNS:]

@@ -1,0 +1,41 @@
+"""Runs the planned tools at once."""
+
+import asyncio
+import time
+from typing import Any
+
+from graph.state import GraphContext, GraphState, GraphUpdate
+from memory.records import ToolCalled
+from memory.text import clip
+from tools.catalog import ToolFailed, ToolResult
+
+TOOL_S = 5.0
+"""Longest run of one tool (seconds)."""
+
+RESULT_CHARACTERS = 2000
+"""Longest result that is handed on."""
+
+
+async def tool_runner(state: GraphState, context: GraphContext) -> GraphUpdate:
+    """Call every planned tool; one that fails is noted and the turn goes on without it."""
+    results = await asyncio.gather(*(_call(task, context) for task in state.tasks or []))
+    return {"tool_results": list(results)}
+
+
+async def _call(task: dict[str, Any], context: GraphContext) -> ToolResult:
+    name, arguments = task["tool"], task["arguments"]
+    start = time.perf_counter()
+    text, error = "", None
+    try:
+        async with asyncio.timeout(TOOL_S):
+            text = await context.services.tools[name].run(arguments)
+    except ToolFailed as failure:
+        error = str(failure)
+    except TimeoutError:
+        error = f"no answer within {TOOL_S:g} s"
+    duration_ms = (time.perf_counter() - start) * 1000
+    context.log.add(ToolCalled, tool=name, duration_ms=duration_ms, error=error)
+    if error is not None:
+        context.log.degraded.append(f"tool_runner: {name} failed")
+    clean = context.services.redact(clip(text, RESULT_CHARACTERS))
+    return ToolResult(tool=name, arguments=arguments, text=clean, error=error)
