@@ -1,0 +1,1 @@
+"""Help for AWS customers, from the service models that botocore carries."""

@@ -1,0 +1,187 @@
+"""Cuts the service models into passages that an answer can cite."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from domains.support.plain import first_sentence, sentences, words
+from domains.support.service_models import (
+    Operation,
+    Parameter,
+    ServiceError,
+    load_model,
+    read_operation,
+    read_overview,
+    some,
+)
+from domains.support.services import SERVICES, Service
+from memory.records import Passage
+
+MOST_WORDS = 130
+"""Longest passage (words): with its title it stays below the 256 tokens that an embedder reads."""
+
+FEWEST_WORDS = 30
+"""A shorter rest is put to the passage before it."""
+
+FEWEST_REPEATED_WORDS = 25
+"""A paragraph this long is said once in a service; a hundred copies would crowd out all else."""
+
+COMMON_SHARE = 0.4
+"""Errors that this share of a service's operations raise are named there, not explained again."""
+
+
+def service_model_passages(services: Sequence[Service] = SERVICES) -> Iterator[Passage]:
+    """Yield every passage, service by service, always in the same order.
+
+    Raises:
+        ServiceModelMissing: botocore is not installed.
+    """
+    for service in services:
+        model = load_model(service.folder)
+        operations = [
+            read_operation(model, name)
+            for name, spec in model["operations"].items()
+            if service.covers(name) and not spec.get("deprecated")
+        ]
+        yield from _cut(service.name, f"botocore:{service.folder}", read_overview(model))
+        yield from _operations(service, operations)
+        yield from _errors(service, operations)
+
+
+def _operations(service: Service, operations: Sequence[Operation]) -> Iterator[Passage]:
+    raised = Counter(error.name for operation in operations for error in operation.errors)
+    common = {name for name, count in raised.items() if count > COMMON_SHARE * len(operations)}
+    said: set[str] = set()
+    for operation in operations:
+        title = _title(service.name, operation.name)
+        source = f"botocore:{service.folder}#{operation.name}"
+        about = _unsaid(operation.about, said) or [f"{operation.name} is an operation of {service.name}."]
+        parts = [
+            ("", about),
+            ("parameters", [parameter_text(parameter, said) for parameter in operation.parameters]),
+            ("errors", [*error_lines(operation.errors, common)]),
+        ]
+        for part, blocks in _joined(parts):
+            yield from _cut(_title(title, part), source, blocks)
+
+
+def _errors(service: Service, operations: Sequence[Operation]) -> Iterator[Passage]:
+    """Yield what each error means and who raises it, in the order in which they first occur."""
+    raisers: dict[str, list[str]] = {}
+    errors: dict[str, ServiceError] = {}
+    for operation in operations:
+        for error in operation.errors:
+            errors[error.name] = error
+            raisers.setdefault(error.name, []).append(operation.name)
+    for name, error in errors.items():
+        if error.about:
+            first = f"{error.label} is an error of {service.name}."
+            last = f"Raised by {some(raisers[name], 'operations')}."
+            source = f"botocore:{service.folder}#{name}"
+            yield from _cut(_title(service.name, name), source, [first, *error.about, last])
+
+
+def parameter_text(parameter: Parameter, said: set[str]) -> str:
+    """Return a parameter as a list item; what `said` holds is cut to its first sentence."""
+    about = _unsaid(parameter.about, said)
+    if not about and parameter.about:
+        about = [first_sentence(parameter.about[0])]
+    values = "" if _names_all(about, parameter.values) else f"Values: {some(parameter.values)}."
+    first, *rest = [*about, values] if values else about or ["No description."]
+    lines = [f"- {parameter.name} ({parameter.facts}): {first}"]
+    return "\n".join([*lines, *(f"  {text}" for text in rest)])
+
+
+def error_lines(errors: Sequence[ServiceError], common: set[str]) -> Iterator[str]:
+    """Yield an item for each error that is an operation's own, and one that names the others."""
+    for error in errors:
+        if error.name not in common and error.about:
+            yield f"- {error.label}: {first_sentence(error.about[0])}"
+    if others := [error.name for error in errors if error.name in common or not error.about]:
+        yield f"- Also: {some(others)}."
+
+
+def _unsaid(blocks: Sequence[str], said: set[str]) -> list[str]:
+    """Leave out long paragraphs that this service has said already, and note those it says now."""
+    fresh = [block for block in blocks if block not in said]
+    said.update(block for block in blocks if words(block) >= FEWEST_REPEATED_WORDS)
+    return fresh
+
+
+def _names_all(about: Sequence[str], values: Sequence[str]) -> bool:
+    text = " ".join(about)
+    return all(value in text for value in values)
+
+
+def _joined(parts: Sequence[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
+    """Put short parts together, so that a passage says enough to stand alone."""
+    joined: list[tuple[str, list[str]]] = []
+    for part, blocks in parts:
+        if not blocks:
+            continue
+        before = joined[-1][1] if joined else []
+        fits = _length([*before, *blocks]) <= MOST_WORDS
+        if before and (fits or _length(before) < FEWEST_WORDS or _length(blocks) < FEWEST_WORDS):
+            before += [f"{part.capitalize()}:", *blocks]
+        else:
+            joined.append((part, list(blocks)))
+    return joined
+
+
+def _title(whole: str, part: str) -> str:
+    return f"{whole} \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} {part}" if part else whole
+
+
+# --- packing ---------------------------------------------------------------------------------
+
+
+def _cut(title: str, source: str, blocks: Sequence[str]) -> Iterator[Passage]:
+    """Yield the blocks in passages of `MOST_WORDS` at most, numbered from the second on."""
+    for number, text in enumerate(_pack(blocks), start=1):
+        digest = hashlib.blake2b(f"{source}\n{title}\n{number}\n{text}".encode(), digest_size=10).hexdigest()
+        yield Passage(
+            passage_id=f"aws-{digest}",
+            title=title if number == 1 else f"{title} ({number})",
+            text=text,
+            source=source,
+        )
+
+
+def _pack(blocks: Sequence[str]) -> list[str]:
+    packed: list[list[str]] = []
+    for block in chain.from_iterable(map(_parts, blocks)):
+        if packed and _length([*packed[-1], block]) <= MOST_WORDS:
+            packed[-1].append(block)
+        elif packed and packed[-1][-1].endswith(":") and len(packed[-1]) > 1:
+            packed.append([packed[-1].pop(), block])
+        else:
+            packed.append([block])
+    if len(packed) > 1 and _length(packed[-1]) < FEWEST_WORDS:
+        rest = packed.pop()
+        packed[-1] += rest
+    return ["\n".join(passage) for passage in packed]
+
+
+def _parts(block: str) -> Iterator[str]:
+    """Cut a block that is too long at its lines, and a line that is too long at its sentences."""
+    if words(block) <= MOST_WORDS:
+        yield block
+        return
+    lines = block.split("\n")
+    pieces = lines if len(lines) > 1 else sentences(block)
+    if len(pieces) == 1:
+        yield block
+        return
+    held: list[str] = []
+    joint = "\n" if len(lines) > 1 else " "
+    for piece in pieces:
+        if held and _length([*held, piece]) > MOST_WORDS:
+            yield from _parts(joint.join(held)) if len(held) == 1 else [joint.join(held)]
+            held = []
+        held.append(piece)
+    yield from _parts(joint.join(held)) if len(held) == 1 else [joint.join(held)]
+
+
+def _length(blocks: Sequence[str]) -> int:
+    return sum(map(words, blocks))
