@@ -1,6 +1,7 @@
 """Cuts the service models into passages that an answer can cite."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -26,6 +27,11 @@ FEWEST_WORDS = 30
 
 FEWEST_REPEATED_WORDS = 25
 """A paragraph this long is said once in a service; a hundred copies would crowd out all else."""
+
+FEWEST_WORDS_ALONE = 6
+"""A text below this says nothing; such is the overview of a service that only repeats its name."""
+
+PARAMETER = re.compile(r"- (\w+) \((?:required|optional)")
 
 COMMON_SHARE = 0.4
 """Errors that this share of a service's operations raise are named there, not explained again."""
@@ -83,14 +89,15 @@ def _errors(service: Service, operations: Sequence[Operation]) -> Iterator[Passa
 
 
 def parameter_text(parameter: Parameter, said: set[str]) -> str:
-    """Return a parameter as a list item; what `said` holds is cut to its first sentence."""
+    """Return a parameter as a list item; a description that `said` holds is cut to its first sentence."""
     about = _unsaid(parameter.about, said)
-    if not about and parameter.about:
-        about = [first_sentence(parameter.about[0])]
-    values = "" if _names_all(about, parameter.values) else f"Values: {some(parameter.values)}."
-    first, *rest = [*about, values] if values else about or ["No description."]
-    lines = [f"- {parameter.name} ({parameter.facts}): {first}"]
-    return "\n".join([*lines, *(f"  {text}" for text in rest)])
+    if parameter.about and parameter.about[0] not in about:
+        lists_too = [text for text in about if not text.startswith("- ")]
+        about = [first_sentence(parameter.about[0]), *lists_too]
+    if not _names_all(about, parameter.values):
+        about.append(f"Values: {some(parameter.values)}.")
+    first, *rest = about or ["No description."]
+    return "\n".join([f"- {parameter.name} ({parameter.facts}): {first}", *(f"  {text}" for text in rest)])
 
 
 def error_lines(errors: Sequence[ServiceError], common: set[str]) -> Iterator[str]:
@@ -137,8 +144,9 @@ def _title(whole: str, part: str) -> str:
 
 
 def _cut(title: str, source: str, blocks: Sequence[str]) -> Iterator[Passage]:
-    """Yield the blocks in passages of `MOST_WORDS` at most, numbered from the second on."""
-    for number, text in enumerate(_pack(blocks), start=1):
+    """Yield the blocks in passages of about `MOST_WORDS`, numbered from the second on."""
+    texts = [text for text in _pack(blocks) if words(text) >= FEWEST_WORDS_ALONE]
+    for number, text in enumerate(texts, start=1):
         digest = hashlib.blake2b(f"{source}\n{title}\n{number}\n{text}".encode(), digest_size=10).hexdigest()
         yield Passage(
             passage_id=f"aws-{digest}",
@@ -151,10 +159,11 @@ def _cut(title: str, source: str, blocks: Sequence[str]) -> Iterator[Passage]:
 def _pack(blocks: Sequence[str]) -> list[str]:
     packed: list[list[str]] = []
     for block in chain.from_iterable(map(_parts, blocks)):
-        if packed and _length([*packed[-1], block]) <= MOST_WORDS:
-            packed[-1].append(block)
-        elif packed and packed[-1][-1].endswith(":") and len(packed[-1]) > 1:
-            packed.append([packed[-1].pop(), block])
+        last = packed[-1] if packed else []
+        if last and (_length([*last, block]) <= MOST_WORDS or _length(last) < FEWEST_WORDS):
+            last.append(block)
+        elif len(last) > 1 and last[-1].endswith(":"):
+            packed.append([last.pop(), block])
         else:
             packed.append([block])
     if len(packed) > 1 and _length(packed[-1]) < FEWEST_WORDS:
@@ -163,24 +172,21 @@ def _pack(blocks: Sequence[str]) -> list[str]:
     return ["\n".join(passage) for passage in packed]
 
 
-def _parts(block: str) -> Iterator[str]:
-    """Cut a block that is too long at its lines, and a line that is too long at its sentences."""
+def _parts(block: str) -> list[str]:
+    """Cut a block that is too long at its lines, or else at its sentences; a part names its parameter."""
     if words(block) <= MOST_WORDS:
-        yield block
-        return
+        return [block]
     lines = block.split("\n")
-    pieces = lines if len(lines) > 1 else sentences(block)
-    if len(pieces) == 1:
-        yield block
-        return
-    held: list[str] = []
-    joint = "\n" if len(lines) > 1 else " "
-    for piece in pieces:
-        if held and _length([*held, piece]) > MOST_WORDS:
-            yield from _parts(joint.join(held)) if len(held) == 1 else [joint.join(held)]
-            held = []
-        held.append(piece)
-    yield from _parts(joint.join(held)) if len(held) == 1 else [joint.join(held)]
+    pieces, joint = (lines, "\n") if len(lines) > 1 else (sentences(block), " ")
+    parts = [pieces[0]]
+    for piece in pieces[1:]:
+        if words(parts[-1]) + words(piece) <= MOST_WORDS:
+            parts[-1] += f"{joint}{piece}"
+        else:
+            parts.append(piece)
+    parameter = PARAMETER.match(block)
+    name = f"- {parameter[1]} (continued):{joint}" if parameter else ""
+    return [parts[0], *(f"{name}{part}" for part in parts[1:])]
 
 
 def _length(blocks: Sequence[str]) -> int:

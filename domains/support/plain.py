@@ -7,8 +7,8 @@ BLOCKS = frozenset({"p", "li", "ul", "ol", "dl", "dt", "dd", "note", "important"
 """Tags that end a paragraph; all others stand inside one."""
 
 POINTER = re.compile(
-    r"(?:^|(?<=[.!?:)] ))(?:For (?:(?:more|additional|further) )?(?:information|details|about)\b|"
-    r"To learn more\b|See also\b|See the\b)[^.]*?(?:\.(?=\s|$)|:?$)"
+    r"(?:^|(?<=[.!?:)] ))(?:For\b[^.:]{3,160}?\bsee\b|To learn more\b|See also\b|See the\b)"
+    r".*?(?:\.(?=\s|$)|:?$)"
 )
 """A sentence that only points to a page elsewhere; its link is gone, so nothing is left to cite."""
 

@@ -194,15 +194,22 @@ def _kind(shapes: dict[str, Any], shape: dict[str, Any]) -> str:
     return _KINDS[shape["type"]]
 
 
-_COUNTED = {"string": " characters", "blob": " bytes", "list": " items", "map": " entries"}
+_COUNTED = {"string": "character", "blob": "byte", "list": "item", "map": "entry"}
 
 
 def _limit(shape: dict[str, Any]) -> str:
     """Say the smallest and largest size or value in words; "" when the model sets neither."""
     low, high = shape.get("min"), shape.get("max")
-    counted = _COUNTED.get(shape["type"], "")
     if high is None:
-        return f"at least {low}{counted}" if low else ""
+        return f"at least {_count(low, shape)}" if low and low > 1 else ""
     if low is None:
-        return f"at most {high}{counted}"
-    return f"exactly {low}{counted}" if low == high else f"{low} to {high}{counted}"
+        return f"at most {_count(high, shape)}"
+    return f"exactly {_count(low, shape)}" if low == high else f"{low} to {_count(high, shape)}"
+
+
+def _count(number: int, shape: dict[str, Any]) -> str:
+    counted = _COUNTED.get(shape["type"])
+    if counted is None:
+        return str(number)
+    plural = f"{counted.removesuffix('y')}ies" if counted.endswith("y") else f"{counted}s"
+    return f"{number} {counted if number == 1 else plural}"
