@@ -15,6 +15,11 @@ def after_query_analyzer(state: GraphState) -> Literal["clarifier", "query_trans
     return "clarifier" if state.is_unclear else "query_transformer"
 
 
+def after_retriever(state: GraphState) -> Literal["task_planner", "generator"]:
+    """A domain without tools needs no plan."""
+    return "task_planner" if state.has_tools else "generator"
+
+
 def after_task_planner(state: GraphState) -> Literal["tool_runner", "generator"]:
     """Without tasks there is nothing to run."""
     return "tool_runner" if state.tasks else "generator"

@@ -57,7 +57,7 @@ class GraphState:
     """Labels that the last turn's guidance named; empty when none was shown."""
 
     last_reply: dict[str, Any] = field(default_factory=dict)
-    """The last turn's `TurnReply` as JSON, to answer a repeated request."""
+    """What the last request got (the fields of `TurnReply` that matter), to answer it again when repeated."""
 
     # scratch, gone when the turn ends
     query: Annotated[str, UntrackedValue] = ""
@@ -74,6 +74,9 @@ class GraphState:
 
     passages: Annotated[list[PassageHit] | None, UntrackedValue] = None
     cases: Annotated[list[Case] | None, UntrackedValue] = None
+    has_tools: Annotated[bool, UntrackedValue] = False
+    """The domain has tools, so a plan is due."""
+
     tasks: Annotated[list[dict[str, Any]] | None, UntrackedValue] = None
     """Tool calls to make: `{"tool": name, "arguments": {...}}`."""
 
@@ -85,6 +88,12 @@ class GraphState:
     verdict: Annotated[Verdict | None, UntrackedValue] = None
     tries: Annotated[int, UntrackedValue] = 0
     """Drafts written in this turn."""
+
+    hit: Annotated[bool | None, UntrackedValue] = None
+    """Whether the last turn's guidance named this step; `None` when there was none."""
+
+    classified_by: Annotated[str, UntrackedValue] = ""
+    """Identity of the classifier that named the intent."""
 
     reply: Annotated[str, UntrackedValue] = ""
     reply_kind: Annotated[ReplyKind, UntrackedValue] = "answer"
@@ -108,12 +117,15 @@ class GraphUpdate(TypedDict, total=False):
     search_query: str
     passages: list[PassageHit]
     cases: list[Case]
+    has_tools: bool
     tasks: list[dict[str, Any]]
     tool_results: list[ToolResult]
     draft: Draft
     best: tuple[Draft, Verdict]
     verdict: Verdict
     tries: int
+    hit: bool | None
+    classified_by: str
     reply: str
     reply_kind: ReplyKind
     blocked_by: str
@@ -199,6 +211,9 @@ class GraphContext:
     tenant: str
     user: str
     """Key of the user (`user_key`)."""
+
+    turn: int
+    """Counts from 1 within the session."""
 
     raw_query: str
     """What came in, before redaction; only `input_guard` reads it."""

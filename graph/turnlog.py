@@ -40,6 +40,9 @@ class TurnLog:
         self.degraded: list[str] = []
         """What had to be replaced, as `node: reason`."""
 
+        self.reached: dict[str, Any] = {}
+        """All that nodes set so far; what is left of a turn whose end could not be stored."""
+
         self._envelope = {
             "session_id": session_id,
             "tenant": tenant,

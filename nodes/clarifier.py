@@ -1,6 +1,6 @@
 """Asks back once, or brings in a person."""
 
-from graph.state import KEEP_TURNS, GraphContext, GraphState, GraphUpdate, PastTurn
+from graph.state import GraphContext, GraphState, GraphUpdate
 from memory.records import Analysis
 from memory.text import clip
 
@@ -11,21 +11,8 @@ async def clarifier(state: GraphState, context: GraphContext) -> GraphUpdate:
     analysis = state.analysis
     assert analysis is not None, "query_analyzer runs first"
     if analysis.asks_for_person or state.unclear_turns >= domain.clarify.unclear_at_most:
-        reply = f"{domain.replies.escalation}\n\n{_summary(state)}"
-        return {
-            "reply": reply,
-            "reply_kind": "escalation",
-            "unclear_turns": 0,
-            "suggested": [],
-            "turns": _with_turn(state, reply),
-        }
-    reply = _question(analysis, context)
-    return {
-        "reply": reply,
-        "reply_kind": "clarification",
-        "unclear_turns": state.unclear_turns + 1,
-        "turns": _with_turn(state, reply),
-    }
+        return {"reply": f"{domain.replies.escalation}\n\n{_summary(state)}", "reply_kind": "escalation"}
+    return {"reply": _question(analysis, context), "reply_kind": "clarification"}
 
 
 def _question(analysis: Analysis, context: GraphContext) -> str:
@@ -44,8 +31,3 @@ def _question(analysis: Analysis, context: GraphContext) -> str:
 def _summary(state: GraphState) -> str:
     asked = [turn["query"] for turn in state.turns[-3:]] + [state.query]
     return "So far you asked: " + "; ".join(f"“{clip(text, 160)}”" for text in asked)
-
-
-def _with_turn(state: GraphState, reply: str) -> list[PastTurn]:
-    turn: PastTurn = {"query": state.query, "reply": reply, "label": ""}
-    return [*state.turns, turn][-KEEP_TURNS:]

@@ -1,5 +1,7 @@
 """Remembers the turn: the session's memory and the user's profile."""
 
+from typing import Any
+
 from graph.state import KEEP_STEPS, KEEP_TURNS, GraphContext, GraphState, GraphUpdate, PastTurn
 from memory.records import Analysis, Profile
 from memory.text import WORD, clip
@@ -16,21 +18,34 @@ REPLY_CHARACTERS = 1000
 
 
 async def memory_updater(state: GraphState, context: GraphContext) -> GraphUpdate:
-    """Append the turn and its step; fold it into the profile."""
-    analysis = state.analysis
-    label = analysis.step.label if analysis else ""
+    """Append the turn; a turn that was understood is a step of the flow and goes into the profile."""
+    step = None if state.is_unclear else state.analysis
+    label = step.step.label if step else ""
     turn: PastTurn = {"query": state.query, "reply": clip(state.reply, REPLY_CHARACTERS), "label": label}
-    shown = state.guidance.suggestions if state.guidance else []
     update: GraphUpdate = {
         "turns": [*state.turns, turn][-KEEP_TURNS:],
-        "unclear_turns": 0,
-        "suggested": [suggestion.label for suggestion in shown],
+        "unclear_turns": state.unclear_turns + 1 if state.reply_kind == "clarification" else 0,
+        "last_reply": _last_reply(state, context),
     }
-    if analysis is not None:
-        update["flow"] = [*state.flow, label][-KEEP_STEPS:]
-        if context.services.profiles is not None:
-            await _remember(state, analysis, context)
+    if step is None:
+        return update
+    update["flow"] = [*state.flow, label][-KEEP_STEPS:]
+    shown = state.guidance.suggestions if state.guidance else []
+    update["suggested"] = [suggestion.label for suggestion in shown]
+    if context.services.profiles is not None:
+        await _remember(state, step, context)
     return update
+
+
+def _last_reply(state: GraphState, context: GraphContext) -> dict[str, Any]:
+    citations = state.draft.citations if state.draft and state.reply_kind == "answer" else []
+    return {
+        "request_id": context.request_id,
+        "turn": context.turn,
+        "reply": state.reply,
+        "kind": state.reply_kind,
+        "citations": [citation.model_dump(mode="json") for citation in citations],
+    }
 
 
 async def _remember(state: GraphState, analysis: Analysis, context: GraphContext) -> None:

@@ -19,7 +19,7 @@ SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?]+(?=\s|$)|\n|$)")
 
 
 async def output_guard(state: GraphState, context: GraphContext) -> GraphUpdate:
-    """Form the reply: the guard's own sentence, the accepted draft, or an honest refusal; cleaned in any case."""
+    """Form the reply: the guard's own sentence, the accepted draft, or an honest refusal."""
     services = context.services
     if state.blocked_by:
         return {"reply": state.reply}

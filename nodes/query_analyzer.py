@@ -1,6 +1,7 @@
 """Understands a message: intent, topic, entities, sentiment, complexity, clarity."""
 
 import re
+from typing import Literal
 
 from domains.model import Domain
 from graph.state import GraphContext, GraphState, GraphUpdate
@@ -14,55 +15,21 @@ FOLLOW_UP_WORDS = 8
 """A longer message stands on its own."""
 
 PERSON = re.compile(
-    r"\b(?:talk|speak|chat|connect|transfer|escalate|hand)\b.{0,30}\b(?:human|person|agent|someone|engineer|expert|"
-    r"representative|supervisor|operator on duty)\b|\b(?:real|actual|live) (?:human|person|agent)\b",
+    r"\b(?:talk|speak|chat|connect|transfer|escalate|hand)\b.{0,30}"
+    r"\b(?:human|person|agent|someone|engineer|expert|representative|supervisor)\b"
+    r"|\b(?:real|actual|live) (?:human|person|agent)\b",
     re.IGNORECASE,
 )
 NEGATIVE = frozenset(
-    [
-        "angry",
-        "annoyed",
-        "awful",
-        "bad",
-        "broken",
-        "disappointed",
-        "fail",
-        "failing",
-        "fails",
-        "frustrated",
-        "frustrating",
-        "hate",
-        "horrible",
-        "ridiculous",
-        "stuck",
-        "terrible",
-        "unacceptable",
-        "useless",
-        "worse",
-        "worst",
-        "wrong",
-    ]
+    "angry annoyed awful bad broken disappointed fail failing fails frustrated frustrating hate horrible "
+    "ridiculous stuck terrible unacceptable useless worse worst wrong".split()
 )
 POSITIVE = frozenset(
-    [
-        "appreciate",
-        "awesome",
-        "excellent",
-        "fixed",
-        "glad",
-        "good",
-        "great",
-        "helpful",
-        "love",
-        "nice",
-        "perfect",
-        "thanks",
-        "thank",
-        "works",
-    ]
+    "appreciate awesome excellent fixed glad good great helpful love nice perfect thank thanks works".split()
 )
+JOINED = re.compile(r"\b(?:and|or|but|if|when|while|unless|after)\b", re.IGNORECASE)
 VAGUE = frozenset(
-    terms("thing stuff problem issue something somehow help weird again broken wrong work working happen bad")
+    terms("thing stuff problem issue something somehow help weird again broken wrong work happen bad")
 )
 """Words that name no subject: a message of these alone is unclear."""
 
@@ -87,7 +54,11 @@ async def query_analyzer(state: GraphState, context: GraphContext) -> GraphUpdat
             "asks_for_person": PERSON.search(state.query) is not None,
         }
     )
-    return {"analysis": analysis, "is_unclear": _is_unclear(analysis, len(subject), domain)}
+    return {
+        "analysis": analysis,
+        "is_unclear": _is_unclear(analysis, len(subject), domain),
+        "classified_by": context.skills.classifier.identity,
+    }
 
 
 def _is_follow_up(text: str) -> bool:
@@ -100,7 +71,7 @@ def _entities(domain: Domain, text: str) -> dict[str, str]:
     return {kind: value for kind, value in found.items() if value is not None}
 
 
-def _sentiment(text: str) -> str:
+def _sentiment(text: str) -> Literal["negative", "neutral", "positive"]:
     words = {word.lower() for word in WORD.findall(text)}
     score = len(words & POSITIVE) - len(words & NEGATIVE) - text.count("!!")
     return "negative" if score < 0 else "positive" if score > 0 else "neutral"
@@ -109,9 +80,7 @@ def _sentiment(text: str) -> str:
 def _complexity(text: str) -> float:
     """Grow with length, parts and conditions; 40 words with three parts are as complex as it gets."""
     words = len(WORD.findall(text))
-    parts = text.count("?") + len(
-        re.findall(r"\b(?:and|or|but|if|when|while|unless|after)\b", text, re.IGNORECASE)
-    )
+    parts = text.count("?") + len(JOINED.findall(text))
     return min(1.0, words / 80 + parts / 6)
 
 

@@ -16,7 +16,7 @@ async def query_transformer(state: GraphState, context: GraphContext) -> GraphUp
     """Match the flow so far with the patterns, within a time budget, and write the retrieval query."""
     arm = _arm(context)
     guidance = await _match(state, context) if arm == "guided" else Guidance(arm=arm)
-    return {"guidance": guidance, "search_query": _search_query(state)}
+    return {"guidance": guidance, "hit": _hit(state), "search_query": _search_query(state)}
 
 
 def _arm(context: GraphContext) -> Arm:
@@ -49,12 +49,19 @@ async def _match(state: GraphState, context: GraphContext) -> Guidance:
     )
 
 
+def _hit(state: GraphState) -> bool | None:
+    """Say whether the last turn's guidance named what is asked now."""
+    if not state.suggested or state.analysis is None:
+        return None
+    return state.analysis.step.label in state.suggested
+
+
 def _since_ms(start: float) -> float:
     return (time.perf_counter() - start) * 1000
 
 
 def _search_query(state: GraphState) -> str:
-    """Add to the question what it leaves unsaid: the subject of a follow-up, the topic, the thing named before."""
+    """Add to the question what it leaves unsaid: its topic, things named before, the turn it follows up."""
     analysis = state.analysis
     assert analysis is not None, "query_analyzer runs first"
     words = [state.query]

@@ -15,6 +15,7 @@ async def retriever(state: GraphState, context: GraphContext) -> GraphUpdate:
     found: GraphUpdate = {
         "passages": await services.knowledge.search(state.search_query, k=PASSAGES),
         "cases": services.cases.get(label, [])[:CASES],
+        "has_tools": bool(services.tools),
     }
     if services.profiles is not None:
         found["profile"] = await services.profiles.get(context.user)

@@ -1,0 +1,199 @@
+"""One turn: invoke the graph, form the reply, write the events."""
+
+import asyncio
+import hashlib
+import random
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph.state import CompiledStateGraph
+
+from graph.build import most_steps
+from graph.noderun import NodeFailed
+from graph.state import GraphContext, GraphState, Services
+from graph.turnlog import TurnLog
+from memory.errors import StorageFailed
+from memory.ports import EventSink
+from memory.records import Guidance, GuidanceGiven, TurnFinished, TurnStarted
+from memory.turns import StreamEvent, TurnReply, TurnRequest
+
+TurnGraph = CompiledStateGraph[GraphState, GraphContext, GraphState, GraphState]
+
+TOKEN_WORDS = 8
+"""Words a `token` event carries; they are sent once the text has passed the last guard."""
+
+
+async def run_turn(
+    graph: TurnGraph,
+    services: Services,
+    request: TurnRequest,
+    *,
+    user: str,
+    turn: int,
+    sink: EventSink,
+    now: Callable[[], datetime],
+    emit: Callable[[StreamEvent], None] | None = None,
+) -> TurnReply:
+    """Answer one request; whatever fails, there is a reply, and its events are durable before it leaves.
+
+    `user` is the key of the verified user, `turn` counts from 1 within the session.
+    """
+    log = TurnLog(
+        session_id=request.session_id,
+        request_id=request.request_id,
+        tenant=request.tenant,
+        domain=request.domain,
+        user=user,
+        turn=turn,
+        release=services.release,
+        now=now,
+        redact=services.redact,
+        emit=emit,
+    )
+    log.send("start", {"session_id": request.session_id, "request_id": request.request_id, "turn": turn})
+    log.add(TurnStarted, query=services.redact(request.query), request_id=request.request_id)
+    context = GraphContext(
+        services=services,
+        skills=services.primary,
+        session_id=request.session_id,
+        tenant=request.tenant,
+        user=user,
+        turn=turn,
+        raw_query=request.query,
+        request_id=request.request_id,
+        now=now,
+        rng=random.Random(request.request_id),
+        log=log,
+    )
+    state = await _invoke(graph, context, request)
+    if repeated := _repeated(state, request, log):
+        return repeated
+    reply = _form_reply(state, context, request, turn)
+    _record_turn(state, reply, context, request)
+    reply = await _store(reply, log, sink)
+    _stream_reply(reply, log)
+    return reply
+
+
+async def _invoke(graph: TurnGraph, context: GraphContext, request: TurnRequest) -> dict[str, Any]:
+    """Run the graph within the turn's deadline; return the state, or as much of it as was reached."""
+    domain, log = context.services.domain, context.log
+    config: RunnableConfig = {
+        "configurable": {"thread_id": thread_id(request.tenant, context.user, request.session_id)},
+        # LangGraph takes a run id seen before on this thread as a resumption, so nothing is applied twice
+        "metadata": {"run_id": request.request_id},
+        "recursion_limit": most_steps(domain.judge.revise_at_most),
+    }
+    given: dict[str, Any] = {"tries": 0}
+    if request.flow:
+        given["flow"] = request.flow
+    try:
+        async with asyncio.timeout(domain.limits.turn_s):
+            return await graph.ainvoke(cast(Any, given), config, context=context, durability="exit")
+    except TimeoutError:
+        log.degraded.append("turn: timeout")
+    except NodeFailed:
+        log.degraded.append("turn: static reply")
+    except Exception as failure:  # noqa: BLE001  a broken checkpoint or bug must not leave the user without a reply
+        log.degraded.append(f"turn: {type(failure).__name__}")
+    return log.reached
+
+
+def thread_id(tenant: str, user: str, session_id: str) -> str:
+    """Return the checkpointer's thread of a session: a digest, so that no one can name another's."""
+    return hashlib.sha256(f"{tenant}\x00{user}\x00{session_id}".encode()).hexdigest()[:40]
+
+
+def _repeated(state: dict[str, Any], request: TurnRequest, log: TurnLog) -> TurnReply | None:
+    """Return the reply given before when no node ran: the request was answered, maybe by another process."""
+    last = state.get("last_reply") or {}
+    if len(log.events) > 1 or last.get("request_id") != request.request_id:
+        return None
+    return TurnReply.model_validate(
+        {**last, "session_id": request.session_id, "domain": request.domain, "turn": last["turn"]}
+    )
+
+
+def _form_reply(state: dict[str, Any], context: GraphContext, request: TurnRequest, turn: int) -> TurnReply:
+    """Put together what the client gets; without a reply in the state it is the domain's static one."""
+    services, log = context.services, context.log
+    analysis, draft, verdict = state.get("analysis"), state.get("draft"), state.get("verdict")
+    text, kind = state.get("reply", ""), state.get("reply_kind", "answer")
+    if not text:
+        text, kind = services.domain.replies.static, "static"
+    return TurnReply(
+        session_id=request.session_id,
+        request_id=request.request_id,
+        domain=request.domain,
+        turn=turn,
+        reply=text,
+        kind=kind,
+        degraded=list(log.degraded),
+        citations=draft.citations if draft and kind == "answer" else [],
+        intent=analysis.intent if analysis else None,
+        topic=analysis.topic if analysis else None,
+        intent_confidence=analysis.intent_confidence if analysis else None,
+        entities=analysis.entities if analysis else {},
+        guidance=state.get("guidance") or Guidance(),
+        hit=state.get("hit"),
+        verdict=verdict.decision if verdict else None,
+        score=verdict.score if verdict else None,
+        skills=_skills(state),
+        release=services.release,
+        duration_ms=round(log.elapsed_ms(), 3),
+    )
+
+
+def _skills(state: dict[str, Any]) -> dict[str, str]:
+    """Name the implementation of each skill that worked in this turn."""
+    worked = {"classify": state.get("classified_by", "")}
+    worked |= {"write": state["draft"].skill} if state.get("draft") else {}
+    worked |= {"judge": state["verdict"].skill} if state.get("verdict") else {}
+    return {skill: name for skill, name in worked.items() if name}
+
+
+def _record_turn(
+    state: dict[str, Any], reply: TurnReply, context: GraphContext, request: TurnRequest
+) -> None:
+    log, redact = context.log, context.services.redact
+    if reply.guidance.arm != "off":
+        log.add(GuidanceGiven, guidance=reply.guidance)
+    log.add(
+        TurnFinished,
+        request_id=request.request_id,
+        query=state.get("query") or redact(request.query),
+        response=redact(reply.reply),
+        reply_kind=reply.kind,
+        degraded=reply.degraded,
+        intent=reply.intent or "none",
+        topic=reply.topic,
+        confidence=reply.intent_confidence or 0.0,
+        label_source=reply.skills.get("classify", "none"),
+        guidance=reply.guidance,
+        hit=reply.hit,
+        verdict=reply.verdict,
+        duration_ms=reply.duration_ms,
+    )
+
+
+async def _store(reply: TurnReply, log: TurnLog, sink: EventSink) -> TurnReply:
+    """Journal the turn before the reply leaves; a full disk must not keep the answer from the user."""
+    try:
+        await sink.append(log.events)
+    except StorageFailed as failure:
+        degraded = [*reply.degraded, f"events: {failure.code}"]
+        return reply.model_copy(update={"recorded": False, "degraded": degraded})
+    return reply
+
+
+def _stream_reply(reply: TurnReply, log: TurnLog) -> None:
+    """Stream the text, the citations and the whole reply; nothing of it leaves before the last guard."""
+    words = reply.reply.split(" ")
+    for start in range(0, len(words), TOKEN_WORDS):
+        piece = " ".join(words[start : start + TOKEN_WORDS])
+        log.send("token", {"text": piece if start == 0 else f" {piece}"})
+    for citation in reply.citations:
+        log.send("citation", citation.model_dump(mode="json"))
+    log.send("final", reply.model_dump(mode="json"))

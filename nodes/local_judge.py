@@ -1,0 +1,103 @@
+"""The local judging skill: rules that can be checked, no opinion."""
+
+import re
+
+from domains.model import Domain
+from graph.state import GraphState
+from memory.records import Draft, Verdict
+from memory.text import WORD, sentences, terms
+
+CITATION = re.compile(r"\[(\d{1,3})\]")
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+
+PARAPHRASED = 0.6
+"""Share of a sentence's words that its sources must hold when it is not quoted word for word."""
+
+ON_TOPIC = 0.5
+"""Share of the question's words from which an answer is fully on topic."""
+
+
+class LocalJudge:
+    """Holds a draft against its own sources and the question; scores only criteria it knows."""
+
+    name = "local:rules"
+
+    async def judge(self, state: GraphState, domain: Domain) -> Verdict:
+        """Score each known criterion of the rubric (0 to 1) and say what to do better."""
+        draft = state.draft
+        assert draft is not None, "generator runs first"
+        if draft.abstained:
+            return Verdict(decision="accept", score=domain.judge.accept_at, skill=self.name)
+        sources = _sources(state, draft)
+        lines = [line for line in sentences(draft.text) if WORD.search(CITATION.sub("", line))]
+        ungrounded = [line for line in lines if not _is_grounded(line, sources)]
+        uncited = [line for line in lines if not _is_cited(line, sources)]
+        asked = set(terms(state.query))
+        left_out = (
+            asked - set(terms(draft.text)) - {term for text in sources.values() for term in terms(text)}
+        )
+        covered = 1 - len(left_out) / len(asked) if asked else 1.0
+        known = {
+            "grounded": 1 - len(ungrounded) / len(lines) if lines else 0.0,
+            "cited": 1 - len(uncited) / len(lines) if lines else 0.0,
+            "complete": covered,
+            "on_topic": min(1.0, covered / ON_TOPIC),
+        }
+        criteria = {name: round(known[name], 3) for name in domain.judge.rubric if name in known}
+        score = _mean(criteria, domain.judge.rubric)
+        feedback = _feedback(ungrounded, uncited, left_out)
+        accepted = score >= domain.judge.accept_at and known["grounded"] >= PARAPHRASED
+        return Verdict(
+            decision="accept" if accepted else "revise",
+            score=round(score, 3),
+            criteria=criteria,
+            feedback=[] if accepted else feedback,
+            skill=self.name,
+        )
+
+
+def _sources(state: GraphState, draft: Draft) -> dict[int, str]:
+    """Return the full text behind each citation number: title and passage, or the tool's result."""
+    texts = {
+        hit.passage.passage_id: f"{hit.passage.title}\n{hit.passage.text}" for hit in state.passages or []
+    }
+    texts |= {f"tool:{result.tool}": result.text for result in state.tool_results or []}
+    return {c.number: texts[c.passage_id] for c in draft.citations if c.passage_id in texts}
+
+
+def _numbers(line: str) -> list[int]:
+    return [int(number) for number in CITATION.findall(line)]
+
+
+def _is_cited(line: str, sources: dict[int, str]) -> bool:
+    numbers = _numbers(line)
+    return bool(numbers) and all(number in sources for number in numbers)
+
+
+def _is_grounded(line: str, sources: dict[int, str]) -> bool:
+    """A line is grounded when a source it cites holds it, word for word or in nearly all words and every number."""
+    cited = [sources[number] for number in _numbers(line) if number in sources] or list(sources.values())
+    bare = " ".join(CITATION.sub("", line).split())
+    for text in cited:
+        if bare in " ".join(text.split()):
+            return True
+        held = set(terms(text))
+        words = set(terms(bare))
+        numbers_held = set(NUMBER.findall(bare)) <= set(NUMBER.findall(text))
+        if words and numbers_held and len(words & held) / len(words) >= PARAPHRASED:
+            return True
+    return False
+
+
+def _mean(criteria: dict[str, float], rubric: dict[str, float]) -> float:
+    weight = sum(rubric[name] for name in criteria)
+    return sum(score * rubric[name] for name, score in criteria.items()) / weight if weight else 0.0
+
+
+def _feedback(ungrounded: list[str], uncited: list[str], left_out: set[str]) -> list[str]:
+    feedback = [f"Cover: {', '.join(sorted(left_out))}"] if left_out else []
+    if uncited:
+        feedback.append("Cite every sentence with the number of its passage.")
+    if ungrounded:
+        feedback.append("Leave out what no passage says.")
+    return feedback

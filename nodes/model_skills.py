@@ -1,0 +1,205 @@
+"""The three skills by a chat model; what comes from outside is fenced data, never an instruction."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import HumanMessage
+from pydantic import BaseModel, Field, ValidationError
+
+from domains.model import Domain
+from graph.state import GraphState
+from memory.errors import AgentError
+from memory.records import Analysis, Citation, Draft, PassageHit, Verdict
+from memory.text import clip
+
+EXAMPLES_PER_LABEL = 3
+"""Few-shot examples of each intent and topic in the prompt."""
+
+QUOTE_CHARACTERS = 300
+JSON_OBJECT = re.compile(r"\{.*\}", re.DOTALL)
+CITATION = re.compile(r"\[(\d{1,3})\]")
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class ModelAnswerUnusable(AgentError):
+    """A chat model answered, but not in the form that was asked for."""
+
+    code = "nodes.model_answer_unusable"
+    kind = "unavailable"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"The chat model gave an answer that cannot be used: {problem}.",
+            fix="The local skill takes over by itself; choose another `--model` if this happens often.",
+        )
+
+
+class NamedIntent(BaseModel):
+    """The form in which a model names an intent."""
+
+    intent: str
+    topic: str | None = None
+    confidence: Share
+
+
+class Judgement(BaseModel):
+    """The form in which a model judges an answer."""
+
+    criteria: dict[str, Share]
+    feedback: list[str] = []
+
+
+class ModelClassifier:
+    """Names the intent with a few-shot prompt."""
+
+    def __init__(self, model: BaseChatModel, name: str, domain: Domain) -> None:
+        self.identity = f"model:{name}"
+        self._model = model
+        self._domain = domain
+
+    async def classify(self, texts: Sequence[str]) -> list[Analysis]:
+        """Ask once for each text; an intent that the domain does not know is an error."""
+        return [await self._classify(text) for text in texts]
+
+    async def _classify(self, text: str) -> Analysis:
+        domain = self._domain
+        prompt = domain.prompt("classify").format(
+            intents="\n".join(_intent_line(name, domain) for name in domain.intents),
+            examples="\n".join(_example_lines(domain)),
+            message=_fenced(text),
+        )
+        named = _parse(await _ask(self._model, prompt), NamedIntent)
+        spec = domain.intents.get(named.intent)
+        if spec is None:
+            raise ModelAnswerUnusable(f"there is no intent `{clip(named.intent, 60)}`")
+        topic = named.topic if named.topic in spec.topics else None
+        return Analysis(
+            intent=named.intent,
+            intent_confidence=named.confidence,
+            topic=topic,
+            topic_confidence=named.confidence if topic else 0.0,
+        )
+
+
+class ModelWriter:
+    """Writes the answer from the passages, with citations."""
+
+    def __init__(self, model: BaseChatModel, name: str) -> None:
+        self.name = f"model:{name}"
+        self._model = model
+
+    async def write(self, state: GraphState, domain: Domain) -> Draft:
+        """Ask for an answer; citations of passages that were not given are taken out of it."""
+        hits = state.passages or []
+        results = [result for result in state.tool_results or [] if result.error is None]
+        profile = state.profile.preferences if state.profile else {}
+        prompt = domain.prompt("write").format(
+            voice=domain.voice,
+            question=_fenced(state.query),
+            turns="\n".join(f"- {_fenced(turn['query'])}" for turn in state.turns),
+            profile=_fenced(json.dumps(profile)),
+            passages=_numbered(hits),
+            tools="\n".join(f"{result.tool}: {_fenced(result.text)}" for result in results),
+            feedback="\n".join(state.verdict.feedback) if state.verdict else "",
+        )
+        text = await _ask(self._model, prompt)
+        cited = {int(n) for n in CITATION.findall(text)}
+        known = {n: hit for n, hit in enumerate(hits, start=1) if n in cited}
+        for number in cited - set(known):
+            text = text.replace(f"[{number}]", "")
+        citations = [
+            Citation(
+                number=number,
+                passage_id=hit.passage.passage_id,
+                title=hit.passage.title,
+                source=hit.passage.source,
+                quote=clip(hit.passage.text, QUOTE_CHARACTERS),
+                sample=hit.passage.sample,
+            )
+            for number, hit in known.items()
+        ]
+        return Draft(text=text.strip(), citations=citations, abstained=not citations, skill=self.name)
+
+
+class ModelJudge:
+    """Scores the answer on the domain's rubric; the decision follows from the domain's thresholds."""
+
+    def __init__(self, model: BaseChatModel, name: str) -> None:
+        self.name = f"model:{name}"
+        self._model = model
+
+    async def judge(self, state: GraphState, domain: Domain) -> Verdict:
+        """Ask for a score of each criterion; a criterion left out counts as not met."""
+        draft = state.draft
+        assert draft is not None, "generator runs first"
+        rubric = domain.judge.rubric
+        prompt = domain.prompt("judge").format(
+            rubric="\n".join(f"- {name}" for name in rubric),
+            question=_fenced(state.query),
+            passages=_numbered(state.passages or []),
+            answer=_fenced(draft.text),
+        )
+        judgement = _parse(await _ask(self._model, prompt), Judgement)
+        criteria = {name: judgement.criteria.get(name, 0.0) for name in rubric}
+        score = sum(criteria[name] * weight for name, weight in rubric.items()) / sum(rubric.values())
+        accepted = score >= domain.judge.accept_at
+        return Verdict(
+            decision="accept" if accepted else "revise",
+            score=round(score, 3),
+            criteria=criteria,
+            feedback=[] if accepted else [clip(line, QUOTE_CHARACTERS) for line in judgement.feedback[:5]],
+            skill=self.name,
+        )
+
+
+async def _ask(model: BaseChatModel, prompt: str) -> str:
+    message = await model.ainvoke([HumanMessage(prompt)])
+    if not message.text.strip():
+        raise ModelAnswerUnusable("it is empty")
+    return message.text
+
+
+def _parse(text: str, form: type[Answer]) -> Answer:
+    """Read the first JSON object in the text."""
+    found = JSON_OBJECT.search(text)
+    if found is None:
+        raise ModelAnswerUnusable("it holds no JSON object")
+    try:
+        return form.model_validate_json(found.group())
+    except ValidationError as error:
+        raise ModelAnswerUnusable(f"{error.error_count()} fields are missing or wrong") from None
+
+
+def _fenced(text: str) -> str:
+    """Keep outside text inside its fence: it cannot close the block it stands in."""
+    return text.replace("```", "'''")
+
+
+def _numbered(hits: Sequence[PassageHit]) -> str:
+    return "\n\n".join(
+        f"[{number}] {_fenced(hit.passage.title)}\n{_fenced(hit.passage.text)}"
+        for number, hit in enumerate(hits, start=1)
+    )
+
+
+def _intent_line(name: str, domain: Domain) -> str:
+    spec = domain.intents[name]
+    topics = f" (topics: {', '.join(spec.topics)})" if spec.topics else ""
+    return f"- {name}: {spec.description}{topics}"
+
+
+def _example_lines(domain: Domain) -> list[str]:
+    """Return the first examples of each label as question and JSON answer."""
+    counts: dict[str, int] = {}
+    lines: list[str] = []
+    for text, step in domain.examples():
+        counts[step.label] = counts.get(step.label, 0) + 1
+        if counts[step.label] <= EXAMPLES_PER_LABEL:
+            answer: dict[str, Any] = {"intent": step.intent, "topic": step.topic}
+            lines.append(f"{text} -> {json.dumps(answer)}")
+    return lines
