@@ -33,9 +33,8 @@ class LocalJudge:
         ungrounded = [line for line in lines if not _is_grounded(line, sources)]
         uncited = [line for line in lines if not _is_cited(line, sources)]
         asked = set(terms(state.query))
-        left_out = (
-            asked - set(terms(draft.text)) - {term for text in sources.values() for term in terms(text)}
-        )
+        held = {term for text in (draft.text, *sources.values()) for term in terms(text)}
+        left_out = asked - held
         covered = 1 - len(left_out) / len(asked) if asked else 1.0
         known = {
             "grounded": 1 - len(ungrounded) / len(lines) if lines else 0.0,
@@ -75,7 +74,7 @@ def _is_cited(line: str, sources: dict[int, str]) -> bool:
 
 
 def _is_grounded(line: str, sources: dict[int, str]) -> bool:
-    """A line is grounded when a source it cites holds it, word for word or in nearly all words and every number."""
+    """Hold: a cited source has the line word for word, or most of its words and every number."""
     cited = [sources[number] for number in _numbers(line) if number in sources] or list(sources.values())
     bare = " ".join(CITATION.sub("", line).split())
     for text in cited:

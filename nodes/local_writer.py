@@ -1,4 +1,4 @@
-"""The local writing skill: quotes the sentences that answer, each with its source. Never an LLM, never shown as one."""
+"""The local writing skill: quotes the sentences that answer, each with its source; never shown as an LLM."""
 
 import math
 import re
