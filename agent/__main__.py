@@ -1,0 +1,5 @@
+"""`python -m agent` is `slipstream`."""
+
+from agent.cli import main
+
+main()

@@ -1,0 +1,87 @@
+"""`slipstream chat`: a session at the keyboard."""
+
+import sys
+from typing import TYPE_CHECKING
+
+from agent.cli.options import Domain, Embedder, Guidance, Model, State
+from agent.cli.output import talk, write
+from agent.cli.run import Session, new_session_id, take_turn
+from agent.cli.work import in_runtime
+from memory.errors import AgentError
+
+if TYPE_CHECKING:
+    from agent.settings import Settings
+    from agent.wiring import Runtime
+
+COMMANDS = "/trace shows the last turn, /quit ends the session (so does Ctrl-D)"
+
+
+def chat(
+    domain: Domain = None,
+    model: Model = None,
+    session: Session = None,
+    guidance: Guidance = None,
+    state: State = None,
+    embedder: Embedder = None,
+) -> None:
+    """Talk with a domain until /quit or Ctrl-D.
+
+    Example: slipstream chat -d solaris
+    """
+    from agent.settings import load_settings
+
+    settings = load_settings(
+        domain=domain, model=model, state_dir=state, embedder=embedder, guidance_enabled=guidance
+    )
+    session_id = session or new_session_id()
+
+    async def talk_with(runtime: "Runtime") -> None:
+        talk(f"{settings.domain} · {COMMANDS}")
+        try:
+            await _loop(runtime, settings, session_id)
+        finally:
+            await runtime.end_session(session_id, tenant=settings.tenant, user=settings.user)
+            talk(f"session {session_id} has ended")
+
+    in_runtime(settings, talk_with)
+
+
+async def _loop(runtime: "Runtime", settings: "Settings", session_id: str) -> None:
+    """Answer line by line until the input ends; a turn that fails is told and the session goes on."""
+    from agent.cli.failures import report
+    from agent.views.text import reply_text
+
+    while (line := _read_line()) is not None:
+        if line == "/quit":
+            return
+        try:
+            if line == "/trace":
+                await _show_trace(runtime, settings, session_id)
+            elif line.startswith("/"):
+                talk(COMMANDS)
+            elif line:
+                write(reply_text(await take_turn(runtime, settings, line, session_id)))
+        except AgentError as error:
+            report(error, as_json=False)
+
+
+async def _show_trace(runtime: "Runtime", settings: "Settings", session_id: str) -> None:
+    from agent.views.text import timeline_text
+    from graph.trace import make_traces
+
+    traces = make_traces(await runtime.events(session_id, settings.tenant))
+    write(timeline_text(traces[-1]) if traces else "nothing has been asked yet")
+
+
+def _read_line() -> str | None:
+    """Return the next line, stripped; `None` when the input has ended."""
+    try:
+        if sys.stdin.isatty():
+            import readline  # noqa: F401 - arrow keys and history in input()
+
+            return input("> ").strip()
+        line = sys.stdin.readline()
+    except EOFError:
+        talk("")
+        return None
+    return line.strip() if line else None

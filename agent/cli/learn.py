@@ -1,0 +1,25 @@
+"""`slipstream learn`: the offline half."""
+
+from agent.cli.options import Domain, Json, State
+from agent.cli.output import write, write_json
+from agent.cli.work import in_runtime
+
+
+def learn(domain: Domain = None, state: State = None, as_json: Json = False) -> None:
+    """Learn from all recorded sessions; the result goes live.
+
+    Running it again on the same sessions gives the same release.
+
+    Example: slipstream learn -d solaris
+    """
+    from agent.settings import load_settings
+    from agent.views.progress import progress
+    from agent.views.text import learn_text
+
+    settings = load_settings(domain=domain, state_dir=state)
+    with progress(not as_json) as on_progress:
+        report = in_runtime(settings, lambda runtime: runtime.learn(settings.domain, on_progress))
+    if as_json:
+        write_json(report.model_dump(mode="json"))
+    else:
+        write(learn_text(report))
