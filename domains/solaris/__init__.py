@@ -1,0 +1,1 @@
+"""Support for operators of gas turbines: sample knowledge, limits and flows."""
