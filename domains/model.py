@@ -1,6 +1,7 @@
 """What a domain is: the contents of `domain.yaml`, checked."""
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -10,6 +11,12 @@ from memory.records import Step
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 """Lower case, digits and underscores; it becomes part of labels, paths and ids."""
+
+Intent = Annotated[str, Field(pattern=r"^[^/\s][^/\n]{0,119}$")]
+"""First part of a label; freer than a name, because recorded logs bring their own."""
+
+Topic = Annotated[str, Field(pattern=r"^\S[^\n]{0,119}$")]
+"""Second part of a label."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -27,7 +34,7 @@ class IntentSpec(Written):
     examples: list[str] = []
     """Questions that belong to no topic."""
 
-    topics: dict[Name, list[str]] = {}
+    topics: dict[Topic, list[str]] = {}
     """Sub-intent to example questions."""
 
 
@@ -55,6 +62,26 @@ class EntitySpec(Written):
         if bool(self.values) == (self.pattern is not None):
             raise ValueError("give either `values` or `pattern`")
         return self
+
+    @cached_property
+    def _finder(self) -> re.Pattern[str]:
+        if self.pattern is not None:
+            return re.compile(self.pattern)
+        spellings = [text for value, others in self.values.items() for text in (value, *others)]
+        longest_first = sorted(map(re.escape, spellings), key=len, reverse=True)
+        return re.compile(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", re.IGNORECASE)
+
+    @cached_property
+    def _values_by_spelling(self) -> dict[str, str]:
+        return {text.lower(): value for value, others in self.values.items() for text in (value, *others)}
+
+    def find(self, text: str) -> str | None:
+        """Return the first value that `text` names; `None` when it names none."""
+        match = self._finder.search(text)
+        if match is None:
+            return None
+        found = match.group()
+        return found.upper() if self.pattern is not None else self._values_by_spelling[found.lower()]
 
 
 class Prompts(Written):
@@ -86,6 +113,14 @@ class ForbiddenTopic(Written):
 
     reply: str
     """The sentence the user gets; it names the next step."""
+
+    @cached_property
+    def _finder(self) -> re.Pattern[str]:
+        return re.compile(self.pattern, re.IGNORECASE)
+
+    def matches(self, text: str) -> bool:
+        """True when `text` touches the topic."""
+        return self._finder.search(text) is not None
 
 
 class Clarify(Written):
@@ -157,7 +192,7 @@ class Domain(Written):
     voice: str = "plain and precise"
     """How answers sound; goes into the prompts."""
 
-    intents: dict[Name, IntentSpec] = Field(min_length=2)
+    intents: dict[Intent, IntentSpec] = Field(min_length=2)
     entities: dict[Name, EntitySpec] = {}
     prompts: Prompts = Prompts()
     knowledge: KnowledgeSpec = KnowledgeSpec()
@@ -198,8 +233,8 @@ class Scenario(Written):
     after: list[str] = []
     """Labels of the steps before it in the session."""
 
-    intent: Name
-    topic: Name | None = None
+    intent: Intent
+    topic: Topic | None = None
     entities: dict[str, str] = {}
     facts: list[str] = []
     """Words or figures that the answer must contain (compared without case)."""

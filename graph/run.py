@@ -11,6 +11,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 
 from graph.build import most_steps
+from graph.modelcalls import ModelCallRecorder
 from graph.noderun import NodeFailed
 from graph.state import GraphContext, GraphState, Services
 from graph.turnlog import TurnLog
@@ -79,13 +80,16 @@ async def run_turn(
 
 async def _invoke(graph: TurnGraph, context: GraphContext, request: TurnRequest) -> dict[str, Any]:
     """Run the graph within the turn's deadline; return the state, or as much of it as was reached."""
-    domain, log = context.services.domain, context.log
+    services, log = context.services, context.log
+    domain = services.domain
     config: RunnableConfig = {
         "configurable": {"thread_id": thread_id(request.tenant, context.user, request.session_id)},
         # LangGraph takes a run id seen before on this thread as a resumption, so nothing is applied twice
         "metadata": {"run_id": request.request_id},
         "recursion_limit": most_steps(domain.judge.revise_at_most),
     }
+    if services.primary is not services.local:
+        config["callbacks"] = [ModelCallRecorder(log)]
     given: dict[str, Any] = {"tries": 0}
     if request.flow:
         given["flow"] = request.flow

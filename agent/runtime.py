@@ -1,0 +1,292 @@
+"""The running program: answers turns, keeps sessions, moves events to the lake."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from weakref import WeakValueDictionary
+
+from langchain_core.embeddings import Embeddings
+from learning.pipeline import LearnReport, Progress, learn
+from memory.ids import make_event_id
+from memory.onnx import embedder_identity
+from memory.outbox import SqliteOutbox
+from memory.parquet import ParquetLake
+from memory.redact import user_key
+from memory.sqlite import SqliteStore
+
+from agent.settings import Settings
+from domains.loader import domain_names
+from graph.run import TurnGraph, run_turn, thread_id
+from graph.state import Services
+from memory.errors import StorageFailed
+from memory.ports import PatternIndex, Registry
+from memory.records import Conversation, FeedbackGiven, SessionCompleted, SessionEvent, TurnFinished
+from memory.turns import StreamEvent, TurnReply, TurnRequest
+
+LOG = logging.getLogger(__name__)
+CompletionReason = Literal["client", "idle", "shutdown"]
+
+FLUSH_S = 2.0
+"""How often a server moves events to the lake (seconds): one file a flush, not one a session."""
+
+SWEEP_S = 30.0
+"""How often a server looks for idle sessions (seconds)."""
+
+KEEP_IN_JOURNAL = 500
+"""Events that a short command may leave in the journal, so that the lake gets no file a command."""
+
+TRIM_EVERY = 8
+"""Turns between two trims of a session's checkpoints; in between they add up to that many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a runtime is made of; `agent.wiring` chooses."""
+
+    store: SqliteStore
+    outbox: SqliteOutbox
+    lake: ParquetLake
+    graph: TurnGraph
+    embedder: Embeddings
+    services: Callable[[str, str], Awaitable[Services]]
+    """From domain and tenant to what its turns use; raises `DomainUnknown`."""
+
+    open_patterns: Callable[[str, str], Awaitable[PatternIndex | None]]
+    """From domain and tenant to the live patterns."""
+
+    trim: Callable[[str], Awaitable[None]]
+    """Drops all but the last checkpoints of a thread."""
+
+    redact: Callable[[str], str]
+    now: Callable[[], datetime]
+
+
+class Runtime:
+    """Everything one process holds open; close it when done."""
+
+    def __init__(self, settings: Settings, parts: Parts, stack: AsyncExitStack) -> None:
+        self.settings = settings
+        self.default_domain = settings.domain
+        self._parts = parts
+        self._stack = stack
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._running = 0
+        self._draining = asyncio.Lock()
+        self._touched: set[tuple[str, str]] = set()
+        self._background: list[asyncio.Task[None]] = []
+
+    # --- answering -----------------------------------------------------------------------------
+
+    async def turn(
+        self, request: TurnRequest, emit: Callable[[StreamEvent], None] | None = None
+    ) -> TurnReply:
+        """Answer one request; turns of one session follow each other.
+
+        Raises:
+            DomainUnknown: there is no such domain.
+            SessionForeign: the session belongs to another user.
+        """
+        parts = self._parts
+        user = user_key(request.tenant, request.user)
+        services = await parts.services(request.domain, request.tenant)
+        conversations = parts.store.conversations(request.tenant)
+        async with self._session(request.tenant, user, request.session_id):
+            known = await conversations.open(
+                request.session_id, user=user, domain=request.domain, at=parts.now()
+            )
+            reply = await run_turn(
+                parts.graph,
+                services,
+                request,
+                user=user,
+                turn=known.turns + 1,
+                sink=parts.outbox,
+                now=parts.now,
+                emit=emit,
+            )
+            if reply.turn > known.turns:
+                await conversations.touch(request.session_id, turns=reply.turn, at=parts.now())
+                self._touched.add((request.tenant, request.session_id))
+            if reply.turn % TRIM_EVERY == 0:
+                await parts.trim(thread_id(request.tenant, user, request.session_id))
+            return reply
+
+    @asynccontextmanager
+    async def _session(self, tenant: str, user: str, session_id: str) -> AsyncIterator[None]:
+        """Hold the session: two requests at once would both build on the same past."""
+        key = thread_id(tenant, user, session_id)
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        self._running += 1
+        try:
+            async with lock:
+                yield
+        finally:
+            self._running -= 1
+
+    async def feedback(
+        self,
+        *,
+        tenant: str,
+        user: str,
+        session_id: str,
+        request_id: str,
+        rating: int | None,
+        resolved: bool | None,
+        comment: str,
+    ) -> None:
+        """Note what a user thinks of the session's last answer.
+
+        Raises:
+            SessionForeign: the user has no such session.
+        """
+        parts = self._parts
+        key = user_key(tenant, user)
+        known = await parts.store.conversations(tenant).get(session_id, user=key)
+        event = FeedbackGiven(
+            event_id=make_event_id(session_id, f"feedback:{request_id}", known.turns, 0),
+            session_id=session_id,
+            tenant=tenant,
+            domain=known.domain,
+            user=key,
+            turn=known.turns,
+            seq=0,
+            at=parts.now(),
+            rating=rating,
+            resolved=resolved,
+            comment=parts.redact(comment),
+        )
+        await parts.outbox.append([event])
+
+    async def end_session(self, *, tenant: str, user: str, session_id: str) -> bool:
+        """Complete a session; False when it was over already.
+
+        Raises:
+            SessionForeign: the user has no such session.
+        """
+        conversations = self._parts.store.conversations(tenant)
+        known = await conversations.get(session_id, user=user_key(tenant, user))
+        return await self._complete(known, "client")
+
+    async def _complete(self, known: Conversation, reason: CompletionReason) -> bool:
+        """Emit a session's completion, once for each time that it ended."""
+        if known.completed:
+            return False
+        parts = self._parts
+        event = SessionCompleted(
+            event_id=make_event_id(known.session_id, "completed", known.turns, 0),
+            session_id=known.session_id,
+            tenant=known.tenant,
+            domain=known.domain,
+            user=known.user,
+            turn=0,
+            seq=known.turns,
+            at=parts.now(),
+            reason=reason,
+            turns=known.turns,
+        )
+        # first the event, then the mark: killed in between, it is written again under the same id
+        await parts.outbox.append([event])
+        self._touched.discard((known.tenant, known.session_id))
+        conversations = parts.store.conversations(known.tenant)
+        return await conversations.complete(known.session_id, at=parts.now())
+
+    # --- what is known ---------------------------------------------------------------------------
+
+    def domains(self) -> list[str]:
+        """Return the names of all domains."""
+        return domain_names(self.settings.domains_dir)
+
+    def registry(self, tenant: str) -> Registry:
+        """Return the releases of a tenant."""
+        return self._parts.store.registry(tenant)
+
+    async def patterns(self, domain: str) -> PatternIndex | None:
+        """Return the live patterns of a domain of the settings' tenant; `None` before the first release."""
+        return await self._parts.open_patterns(domain, self.settings.tenant)
+
+    async def traces(self, domain: str, limit: int) -> list[TurnFinished]:
+        """Return the last turns of a domain of the settings' tenant, newest first."""
+        tenant = self.settings.tenant
+        waiting = await self._parts.outbox.recent(tenant, limit=limit)
+        stored = await self._parts.lake.recent(tenant, domain=domain, limit=limit)
+        turns = {turn.event_id: turn for turn in [*waiting, *stored] if turn.domain == domain}
+        return sorted(turns.values(), key=lambda turn: turn.at, reverse=True)[:limit]
+
+    async def events(self, session_id: str, tenant: str) -> list[SessionEvent]:
+        """Return all events of a session, in order, wherever they lie by now."""
+        events = {event.event_id: event for event in await self._parts.outbox.session(session_id, tenant)}
+        async for event in self._parts.lake.session(session_id, tenant=tenant):
+            events[event.event_id] = event
+        return sorted(events.values(), key=lambda event: (event.turn, event.seq))
+
+    async def learn(self, domain: str, on_progress: Progress) -> LearnReport:
+        """Learn from all sessions of a domain of the settings' tenant; the release goes live."""
+        await self.drain()
+        parts, tenant = self._parts, self.settings.tenant
+        services = await parts.services(domain, tenant)
+        return await learn(
+            parts.lake,
+            self.registry(tenant),
+            services.local.classifier,
+            tenant=tenant,
+            domain=domain,
+            folder=self.settings.state_dir,
+            embedder=embedder_identity(parts.embedder),
+            advanced=self.settings.advanced_analytics,
+            on_progress=on_progress,
+        )
+
+    # --- living and ending -----------------------------------------------------------------------
+
+    def is_busy(self) -> bool:
+        """True while a turn runs or events wait for the lake."""
+        return self._running > 0 or self._parts.outbox.pending() > 0
+
+    def start_background(self) -> None:
+        """Move events to the lake and complete idle sessions from now on; for servers."""
+        self._background = [
+            asyncio.create_task(self._every(FLUSH_S, self.drain)),
+            asyncio.create_task(self._every(SWEEP_S, self.complete_idle)),
+        ]
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except StorageFailed as failure:
+                LOG.warning("%s (%s)", failure, failure.fix)
+
+    async def complete_idle(self) -> int:
+        """Complete the sessions whose last turn is too long ago; returns how many."""
+        before = self._parts.now() - timedelta(seconds=self.settings.session_idle_s)
+        conversations = self._parts.store.conversations(self.settings.tenant)
+        done = [await self._complete(known, "idle") for known in await conversations.idle(before=before)]
+        return sum(done)
+
+    async def drain(self) -> None:
+        """Move every waiting event to the lake."""
+        async with self._draining:
+            while await self._parts.outbox.drain(self._parts.lake.write):
+                pass
+
+    async def close(self) -> None:
+        """Flush and close. A server completes the sessions it served; a short command leaves them open."""
+        for task in self._background:
+            task.cancel()
+        try:
+            if self._background:
+                await self._complete_touched()
+            if self._background or self._parts.outbox.pending() > KEEP_IN_JOURNAL:
+                await self.drain()
+        finally:
+            await self._stack.aclose()
+
+    async def _complete_touched(self) -> None:
+        for tenant, session_id in sorted(self._touched):
+            known = await self._parts.store.conversations(tenant).get(session_id, user=None)
+            await self._complete(known, "shutdown")

@@ -1,0 +1,168 @@
+"""What the turns of one domain use: opened once, its patterns again when another release goes live."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from domains.documents import read_passages
+from langchain_core.embeddings import Embeddings
+from langchain_core.language_models import BaseChatModel
+from memory.arrays import ArrayPatternIndex, open_pattern_index
+from memory.hybrid import HybridKnowledgeIndex, KnowledgeMissing, build_index, open_index
+from memory.redact import redact
+from memory.sqlite import SqliteStore
+from nodes.classify import fit_classifier
+
+from agent.settings import Settings
+from domains.loader import find_domain, load_domain, load_passages, load_tools
+from domains.model import Domain
+from graph.state import Services, Skills
+from memory.records import Case, Release
+from nodes.local_judge import LocalJudge
+from nodes.local_writer import LocalWriter
+from nodes.model_skills import ModelClassifier, ModelJudge, ModelWriter
+from tools.catalog import Tool
+
+SOLVED_FROM = 0.5
+"""Success rate from which a flow counts as a solved case."""
+
+OnProgress = Callable[[str, int, int, str], None]
+"""Called with stage, done, total and a note."""
+
+
+class ServiceShelf:
+    """Makes and keeps the services of each domain and tenant."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        store: SqliteStore,
+        embedder: Embeddings,
+        model: BaseChatModel | None,
+        tools: dict[str, Tool],
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._embedder = embedder
+        self._model = model
+        self._tools = tools
+        self._on_progress = on_progress
+        self._made: dict[tuple[str, str], Services] = {}
+        self._domains: dict[str, Services] = {}
+        self._making = asyncio.Lock()
+
+    async def services(self, domain: str, tenant: str) -> Services:
+        """Return what turns of `domain` use, with the patterns that are live now.
+
+        Raises:
+            DomainUnknown: there is no such domain.
+        """
+        live = await self._store.registry(tenant).live(domain)
+        release_id = live.release_id if live and self._settings.guidance_enabled else None
+        made = self._made.get((domain, tenant))
+        if made is None or made.release != release_id:
+            async with self._making:
+                made = await self._make(domain, tenant, live if release_id else None)
+                self._made[domain, tenant] = made
+        return made
+
+    async def patterns(self, domain: str, tenant: str) -> ArrayPatternIndex | None:
+        """Return the live patterns, whether guidance is switched on or not."""
+        live = await self._store.registry(tenant).live(domain)
+        return await asyncio.to_thread(self._open_patterns, live) if live else None
+
+    async def _make(self, domain: str, tenant: str, live: Release | None) -> Services:
+        if domain not in self._domains:
+            self._domains[domain] = await asyncio.to_thread(self._open_domain, domain)
+        base = self._domains[domain]
+        patterns = await asyncio.to_thread(self._open_patterns, live) if live else None
+        return replace(
+            base,
+            patterns=patterns,
+            release=live.release_id if live else None,
+            cases=await _cases(patterns) if patterns else {},
+            profiles=self._store.profiles(tenant) if self._settings.memory_enabled else None,
+        )
+
+    def _open_patterns(self, live: Release) -> ArrayPatternIndex:
+        return open_pattern_index(self._settings.state_dir / live.path)
+
+    def _open_domain(self, name: str) -> Services:
+        """Load a domain, fit its classifier, open its knowledge; slow the first time, then cached on disk."""
+        domain = load_domain(find_domain(name, self._settings.domains_dir))
+        cache = self._settings.state_dir / "cache"
+        local = Skills(
+            classifier=fit_classifier(domain, self._embedder, cache),
+            writer=LocalWriter(),
+            judge=LocalJudge(),
+        )
+        return Services(
+            domain=domain,
+            primary=_model_skills(self._model, self._settings.model, domain) if self._model else local,
+            local=local,
+            knowledge=self._open_knowledge(domain),
+            patterns=None,
+            release=None,
+            profiles=None,
+            tools=load_tools(domain) | self._tools,
+            cases={},
+            redact=redact,
+            holdout_share=self._settings.holdout_share,
+        )
+
+    def _open_knowledge(self, domain: Domain) -> HybridKnowledgeIndex:
+        folder = knowledge_folder(self._settings, domain.name)
+        try:
+            return open_index(folder, self._embedder)
+        except KnowledgeMissing:
+            build_knowledge(self._settings, domain, self._embedder, self._on_progress)
+            return open_index(folder, self._embedder)
+
+
+def knowledge_folder(settings: Settings, domain: str) -> Path:
+    """Return where the knowledge index of a domain lies."""
+    return settings.state_dir / "knowledge" / domain
+
+
+def added_folder(settings: Settings, domain: str) -> Path:
+    """Return where documents lie that were added with `slipstream knowledge add`."""
+    return settings.state_dir / "documents" / domain
+
+
+def build_knowledge(
+    settings: Settings, domain: Domain, embedder: Embeddings, on_progress: OnProgress | None
+) -> int:
+    """Index what the domain brings and what was added; returns how many passages there are."""
+
+    def tell(done: int, total: int) -> None:
+        if on_progress:
+            on_progress("knowledge", done, total, f"passages of {domain.name}")
+
+    passages = list(load_passages(domain))
+    added = added_folder(settings, domain.name)
+    if added.is_dir():
+        passages.extend(read_passages(added))
+    return build_index(knowledge_folder(settings, domain.name), passages, embedder, on_progress=tell)
+
+
+def _model_skills(model: BaseChatModel, name: str, domain: Domain) -> Skills:
+    return Skills(
+        classifier=ModelClassifier(model, name, domain),
+        writer=ModelWriter(model, name),
+        judge=ModelJudge(model, name),
+    )
+
+
+async def _cases(patterns: ArrayPatternIndex) -> dict[str, list[Case]]:
+    """Sort the flows that usually end well by the labels in them, most frequent first."""
+    cases: dict[str, list[Case]] = {}
+    for pattern in await patterns.patterns():
+        if pattern.pattern_type == "flow" and (pattern.success_rate or 0) >= SOLVED_FROM:
+            labels = [step.label for step in pattern.sequence]
+            case = Case(steps=labels, sessions=pattern.frequency, pattern_id=pattern.pattern_id)
+            for label in dict.fromkeys(labels):
+                cases.setdefault(label, []).append(case)
+    return cases

@@ -1,0 +1,89 @@
+"""Puts the parts together: the only place that chooses adapters."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from functools import partial
+
+from langchain_core.language_models import BaseChatModel
+from memory.outbox import open_outbox
+from memory.parquet import open_lake
+from memory.redact import redact
+from memory.sqlite import open_store
+
+from agent.checkpoints import open_checkpoints, trim_checkpoints
+from agent.models import make_chat_model, make_embeddings
+from agent.runtime import Parts, Runtime
+from agent.services import OnProgress, ServiceShelf
+from agent.settings import Settings
+from graph.build import build_graph
+from memory.errors import StorageFailed
+from tools.catalog import Tool
+from tools.mcp import open_mcp_servers
+
+
+def utc_now() -> datetime:
+    """Return the present time; the only clock of the program."""
+    return datetime.now(UTC)
+
+
+async def open_runtime(
+    settings: Settings,
+    *,
+    on_progress: OnProgress | None = None,
+    now: Callable[[], datetime] = utc_now,
+    model: BaseChatModel | None = None,
+) -> Runtime:
+    """Open everything below the state folder; `model` takes the place of the one that the settings name.
+
+    Raises:
+        StorageFailed: the state folder cannot be used.
+        ModelUnknown: the settings name a chat model that cannot be made.
+        McpServerUnreachable: a configured MCP server does not answer.
+    """
+    state = settings.state_dir
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageFailed(str(state), error.strerror or "it cannot be made") from None
+    stack = AsyncExitStack()
+    try:
+        store = stack.enter_context(open_store(state / "store.sqlite"))
+        outbox = stack.enter_context(open_outbox(state / "outbox.sqlite"))
+        saver = await open_checkpoints(state / "sessions.sqlite", stack)
+        embedder = make_embeddings(settings)
+        shelf = ServiceShelf(
+            settings,
+            store=store,
+            embedder=embedder,
+            model=model or make_chat_model(settings),
+            tools=await _mcp_tools(settings, stack),
+            on_progress=on_progress,
+        )
+        parts = Parts(
+            store=store,
+            outbox=outbox,
+            lake=open_lake(state / "lake"),
+            graph=build_graph().compile(
+                checkpointer=saver if settings.memory_enabled else None, name="slipstream"
+            ),
+            embedder=embedder,
+            services=shelf.services,
+            open_patterns=shelf.patterns,
+            trim=partial(trim_checkpoints, saver),
+            redact=redact,
+            now=now,
+        )
+    except BaseException:
+        await stack.aclose()
+        raise
+    return Runtime(settings, parts, stack)
+
+
+async def _mcp_tools(settings: Settings, stack: AsyncExitStack) -> dict[str, Tool]:
+    tools: dict[str, Tool] = {}
+    if settings.mcp_enabled:
+        for connection in await open_mcp_servers(settings.mcp_servers):
+            stack.push_async_callback(connection.close)
+            tools |= connection.tools
+    return tools
