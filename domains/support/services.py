@@ -15,7 +15,7 @@ class Service(NamedTuple):
     """One AWS service as botocore files it."""
 
     folder: str
-    """Name of its folder below `botocore/data`; also the value of the `service` entity."""
+    """Name of its folder below `botocore/data`."""
 
     name: str
     """What customers call it; the first part of every title."""
@@ -25,6 +25,14 @@ class Service(NamedTuple):
 
     only: str = "."
     """Regular expression that the name of an operation must contain."""
+
+    said_as: str = ""
+    """Value of the `service` entity where the folder has the name of an everyday thing, such as `logs`."""
+
+    @property
+    def entity(self) -> str:
+        """Value of the `service` entity."""
+        return self.said_as or self.folder
 
     def covers(self, operation: str) -> bool:
         """Tell whether passages are made of an operation."""
@@ -107,11 +115,11 @@ SERVICES: tuple[Service, ...] = (
     Service("sts", "AWS STS"),
     Service("rds", "Amazon RDS", skip=_RDS),
     Service("cloudwatch", "Amazon CloudWatch", skip="Insight|MetricStream|Mute|OTel"),
-    Service("logs", "Amazon CloudWatch Logs", skip=_LOGS),
+    Service("logs", "Amazon CloudWatch Logs", skip=_LOGS, said_as="cloudwatch-logs"),
     Service("sqs", "Amazon SQS"),
     Service("sns", "Amazon SNS", skip="Platform|Endpoint|Sandbox"),
-    Service("events", "Amazon EventBridge", skip="Partner|EventSource"),
-    Service("scheduler", "Amazon EventBridge Scheduler"),
+    Service("events", "Amazon EventBridge", skip="Partner|EventSource", said_as="eventbridge"),
+    Service("scheduler", "Amazon EventBridge Scheduler", said_as="eventbridge-scheduler"),
     Service("stepfunctions", "AWS Step Functions"),
     Service("ecs", "Amazon ECS", skip=_ECS),
     Service("eks", "Amazon EKS", skip=_EKS),

@@ -32,6 +32,7 @@ OPERATION = re.compile(rb'"(\w+)":\s*\{\s*"name":\s*"\1(?:\d{4}_\d\d_\d\d)?"')
 """Where the text of a model starts an operation; far cheaper than reading the whole model."""
 
 NAMES = {service.folder: service.name for service in SERVICES}
+FOLDERS = {service.entity: service.folder for service in SERVICES}
 
 
 def plan(question: str, entities: dict[str, str]) -> dict[str, Any] | None:
@@ -41,7 +42,7 @@ def plan(question: str, entities: dict[str, str]) -> dict[str, Any] | None:
     words (`put object of s3`), or where several have it, the service must be named too.
     """
     spoken = [match.group() for match in WORD.finditer(question)]
-    services = {word.lower() for word in spoken if word.lower() in NAMES} | {entities.get("service", "")}
+    services = {word.lower() for word in spoken} | {FOLDERS.get(entities.get("service", ""), "")}
     for size in range(MOST_WORDS_OF_A_NAME, 0, -1):
         for start in range(len(spoken) - size + 1):
             words = spoken[start : start + size]
