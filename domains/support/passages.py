@@ -33,6 +33,9 @@ FEWEST_WORDS_ALONE = 6
 
 PARAMETER = re.compile(r"- (\w+) \((?:required|optional)")
 
+SAME_PARAMETER = 0.6
+"""Share of words in common from which two descriptions of a parameter, in one service, say the same."""
+
 COMMON_SHARE = 0.4
 """Errors that this share of a service's operations raise are named there, not explained again."""
 
@@ -58,11 +61,11 @@ def service_model_passages(services: Sequence[Service] = SERVICES) -> Iterator[P
 def _operations(service: Service, operations: Sequence[Operation]) -> Iterator[Passage]:
     raised = Counter(error.name for operation in operations for error in operation.errors)
     common = {name for name, count in raised.items() if count > COMMON_SHARE * len(operations)}
-    said: set[str] = set()
+    said = Said()
     for operation in operations:
         title = _title(service.name, operation.name)
         source = f"botocore:{service.folder}#{operation.name}"
-        about = _unsaid(operation.about, said) or [f"{operation.name} is an operation of {service.name}."]
+        about = said.fresh(operation.about) or [f"{operation.name} is an operation of {service.name}."]
         parts = [
             ("", about),
             ("parameters", [parameter_text(parameter, said) for parameter in operation.parameters]),
@@ -88,16 +91,43 @@ def _errors(service: Service, operations: Sequence[Operation]) -> Iterator[Passa
             yield from _cut(_title(service.name, name), source, [first, *error.about, last])
 
 
-def parameter_text(parameter: Parameter, said: set[str]) -> str:
-    """Return a parameter as a list item; a description that `said` holds is cut to its first sentence."""
-    about = _unsaid(parameter.about, said)
-    if parameter.about and parameter.about[0] not in about:
-        lists_too = [text for text in about if not text.startswith("- ")]
-        about = [first_sentence(parameter.about[0]), *lists_too]
+class Said:
+    """What the passages of one service have said so far, so that they do not say it again."""
+
+    def __init__(self) -> None:
+        self._paragraphs: set[str] = set()
+        self._parameters: dict[str, list[frozenset[str]]] = {}
+
+    def fresh(self, paragraphs: Sequence[str]) -> list[str]:
+        """Return the paragraphs without the long ones that were said before, and note them."""
+        fresh = [text for text in paragraphs if text not in self._paragraphs]
+        self._paragraphs.update(text for text in paragraphs if words(text) >= FEWEST_REPEATED_WORDS)
+        return fresh
+
+    def retells(self, parameter: Parameter) -> bool:
+        """Tell whether the parameter, of the same name, was described much like this before."""
+        own = frozenset(" ".join(parameter.about).lower().split())
+        if len(own) < FEWEST_REPEATED_WORDS:
+            return False
+        before = self._parameters.setdefault(parameter.name, [])
+        if any(len(own & other) >= SAME_PARAMETER * len(own | other) for other in before):
+            return True
+        before.append(own)
+        return False
+
+
+def parameter_text(parameter: Parameter, said: Said) -> str:
+    """Return a parameter as a list item; of a description told before, only the first sentence."""
+    about = said.fresh(parameter.about)
+    if said.retells(parameter):
+        about = [first_sentence(parameter.about[0])]
+    elif parameter.about and parameter.about[0] not in about:
+        rest = [text for text in about if not text.startswith("- ")]
+        about = [first_sentence(parameter.about[0]), *rest]
     if not _names_all(about, parameter.values):
         about.append(f"Values: {some(parameter.values)}.")
-    first, *rest = about or ["No description."]
-    return "\n".join([f"- {parameter.name} ({parameter.facts}): {first}", *(f"  {text}" for text in rest)])
+    first, *more = about or ["No description."]
+    return "\n".join([f"- {parameter.name} ({parameter.facts}): {first}", *(f"  {text}" for text in more)])
 
 
 def error_lines(errors: Sequence[ServiceError], common: set[str]) -> Iterator[str]:
@@ -107,13 +137,6 @@ def error_lines(errors: Sequence[ServiceError], common: set[str]) -> Iterator[st
             yield f"- {error.label}: {first_sentence(error.about[0])}"
     if others := [error.name for error in errors if error.name in common or not error.about]:
         yield f"- Also: {some(others)}."
-
-
-def _unsaid(blocks: Sequence[str], said: set[str]) -> list[str]:
-    """Leave out long paragraphs that this service has said already, and note those it says now."""
-    fresh = [block for block in blocks if block not in said]
-    said.update(block for block in blocks if words(block) >= FEWEST_REPEATED_WORDS)
-    return fresh
 
 
 def _names_all(about: Sequence[str], values: Sequence[str]) -> bool:
