@@ -101,6 +101,14 @@ class ConversationStore(Protocol):
         """
         ...
 
+    async def get(self, session_id: str, *, user: str | None) -> Conversation:
+        """Return a session of `user`, or of anybody when `None` (for the program's own upkeep).
+
+        Raises:
+            SessionForeign: there is none, or it belongs to another user.
+        """
+        ...
+
     async def touch(self, session_id: str, *, turns: int, at: datetime) -> None:
         """Record that a turn ended; a completed session that goes on is open again."""
         ...

@@ -70,5 +70,6 @@ class StreamEvent(Record):
     id: int
     data: dict[str, Any] = {}
     """`start` {session_id, request_id, turn}; `node` {node, run, duration_ms, attempts};
-    `guidance` a Guidance; `token` {text}; `citation` a Citation; `verdict` {decision, score}; `final` a TurnReply;
+    `guidance` a Guidance; `token` {text}; `citation` a Citation; `verdict` {decision, score};
+    `final` a TurnReply;
     `error` {code, message, fix}; `heartbeat` {}."""
