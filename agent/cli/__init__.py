@@ -15,6 +15,7 @@ from agent.cli import (
     graph,
     guidance,
     invoke,
+    knowledge,
     learn,
     run,
     serve,
@@ -70,6 +71,7 @@ app.command("graph", rich_help_panel="Look")(graph.graph)
 app.command("learn", rich_help_panel="Learn")(learn.learn)
 app.add_typer(guidance.app, rich_help_panel="Learn", context_settings=HELP)
 app.add_typer(domain.app, rich_help_panel="Teach", context_settings=HELP)
+app.add_typer(knowledge.app, rich_help_panel="Teach", context_settings=HELP)
 app.add_typer(config.app, rich_help_panel="Set up", context_settings=HELP)
 
 

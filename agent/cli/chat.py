@@ -1,13 +1,14 @@
 """`slipstream chat`: a session at the keyboard."""
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from agent.cli.options import Domain, Embedder, Guidance, Model, State
 from agent.cli.output import talk, write
 from agent.cli.run import Session, new_session_id, take_turn
 from agent.cli.work import in_runtime
-from memory.errors import AgentError
+from memory.errors import AgentError, SessionForeign
 
 if TYPE_CHECKING:
     from agent.settings import Settings
@@ -40,8 +41,9 @@ def chat(
         try:
             await _loop(runtime, settings, session_id)
         finally:
-            await runtime.end_session(session_id, tenant=settings.tenant, user=settings.user)
-            talk(f"session {session_id} has ended")
+            with suppress(SessionForeign):  # nothing was asked, so there is no session to end
+                await runtime.end_session(tenant=settings.tenant, user=settings.user, session_id=session_id)
+                talk(f"session {session_id} has ended")
 
     in_runtime(settings, talk_with)
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.options import State
+from agent.cli.output import write
 
 
 def demo(
@@ -23,6 +24,11 @@ def demo(
     Example: slipstream demo --sessions recorded.jsonl.gz
     """
     from agent.demo import run_demo
+    from agent.logs import configure_logging
     from agent.settings import load_settings
+    from agent.views.progress import progress
 
-    asyncio.run(run_demo(load_settings(state_dir=state), sessions))
+    settings = load_settings(state_dir=state)
+    configure_logging(settings.log_level or "warning", settings.debug_mode)
+    with progress(True) as on_progress:
+        asyncio.run(run_demo(settings, sessions, say=write, on_progress=on_progress))

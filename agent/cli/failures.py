@@ -5,12 +5,11 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
 
 import typer
 
 from agent.cli.output import ReaderGone, talk, write_json
-from memory.errors import AgentError
+from memory.errors import AgentError, ErrorKind
 
 USAGE = 2
 RETRY = 3
@@ -30,7 +29,7 @@ class Unexpected(AgentError):
     """A bug: something failed that nobody had foreseen."""
 
     code = "agent.unexpected"
-    kind: ClassVar = "internal"
+    kind = "internal"
 
 
 def guarded(command: Callable[[], object], words: Sequence[str]) -> int:
@@ -63,7 +62,12 @@ def report(error: AgentError, *, as_json: bool) -> int:
     talk(f"  fix: {fix}")
     if as_json:
         write_json({"error": {"code": error.code, "message": message, "fix": fix}})
-    return {"unavailable": RETRY, "internal": BUG}.get(error.kind, USAGE)
+    return exit_status(error.kind)
+
+
+def exit_status(kind: ErrorKind) -> int:
+    """Return the exit status of a kind of error."""
+    return {"unavailable": RETRY, "internal": BUG}.get(kind, USAGE)
 
 
 def _usage(error: typer.TyperException, words: Sequence[str]) -> int:

@@ -32,6 +32,8 @@ def feedback(
 
     Example: slipstream feedback --resolved --rating 5
     """
+    from uuid import uuid4
+
     from agent.settings import load_settings
 
     if rating is None and resolved is None and not comment:
@@ -41,10 +43,10 @@ def feedback(
     async def record(runtime: "Runtime") -> str:
         session_id = session or await last_session(runtime, settings)
         await runtime.feedback(
-            session_id,
             tenant=settings.tenant,
             user=settings.user,
-            domain=settings.domain,
+            session_id=session_id,
+            request_id=uuid4().hex,
             rating=rating,
             resolved=resolved,
             comment=comment,

@@ -40,7 +40,6 @@ def run(
     Example: journalctl -n 40 | slipstream run -d support "What does this mean?"
     """
     from agent.settings import load_settings
-    from agent.views.text import reply_text
 
     if session and go_on:
         raise UsageWrong("`--session` and `--continue` name two sessions.", fix="Use one of them.")
@@ -57,6 +56,8 @@ def run(
     if as_json:
         write_json(reply.model_dump(mode="json"))
     else:
+        from agent.views.text import reply_text
+
         write(reply_text(reply))
 
 
