@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,21 +10,21 @@ from typing import Literal
 from weakref import WeakValueDictionary
 
 from langchain_core.embeddings import Embeddings
-from learning.pipeline import LearnReport, Progress, learn
-from memory.ids import make_event_id
-from memory.onnx import embedder_identity
-from memory.outbox import SqliteOutbox
-from memory.parquet import ParquetLake
-from memory.redact import user_key
-from memory.sqlite import SqliteStore
 
 from agent.settings import Settings
 from domains.loader import domain_names
 from graph.run import TurnGraph, run_turn, thread_id
 from graph.state import Services
+from learning.pipeline import LearnReport, Progress, learn
 from memory.errors import StorageFailed
+from memory.ids import make_event_id
+from memory.onnx import embedder_identity
+from memory.outbox import SqliteOutbox
+from memory.parquet import ParquetLake
 from memory.ports import PatternIndex, Registry
 from memory.records import Conversation, FeedbackGiven, SessionCompleted, SessionEvent, TurnFinished
+from memory.redact import user_key
+from memory.sqlite import SqliteStore
 from memory.turns import StreamEvent, TurnReply, TurnRequest
 
 LOG = logging.getLogger(__name__)
@@ -222,6 +222,11 @@ class Runtime:
         async for event in self._parts.lake.session(session_id, tenant=tenant):
             events[event.event_id] = event
         return sorted(events.values(), key=lambda event: (event.turn, event.seq))
+
+    async def replay(self, events: Sequence[SessionEvent]) -> None:
+        """Send recorded events down the path of live ones; a second time changes nothing."""
+        await self._parts.outbox.append(events)
+        await self.drain()
 
     async def learn(self, domain: str, on_progress: Progress) -> LearnReport:
         """Learn from all sessions of a domain of the settings' tenant; the release goes live."""
