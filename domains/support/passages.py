@@ -31,7 +31,7 @@ FEWEST_REPEATED_WORDS = 25
 FEWEST_WORDS_ALONE = 6
 """A text below this says nothing; such is the overview of a service that only repeats its name."""
 
-PARAMETER = re.compile(r"- (\w+) \((?:required|optional)")
+PARAMETER = re.compile(r"(\w+) \((?:required|optional)")
 
 SAME_PARAMETER = 0.6
 """Share of words in common from which two descriptions of a parameter, in one service, say the same."""
@@ -85,10 +85,10 @@ def _errors(service: Service, operations: Sequence[Operation]) -> Iterator[Passa
             raisers.setdefault(error.name, []).append(operation.name)
     for name, error in errors.items():
         if error.about:
-            first = f"{error.label} is an error of {service.name}."
+            meaning = f"{error.label}, an error of {service.name}: {error.about[0]}"
             last = f"Raised by {some(raisers[name], 'operations')}."
             source = f"botocore:{service.folder}#{name}"
-            yield from _cut(_title(service.name, name), source, [first, *error.about, last])
+            yield from _cut(_title(service.name, name), source, [meaning, *error.about[1:], last])
 
 
 class Said:
@@ -117,7 +117,10 @@ class Said:
 
 
 def parameter_text(parameter: Parameter, said: Said) -> str:
-    """Return a parameter as a list item; of a description told before, only the first sentence."""
+    """Return a parameter, its name first; of a description told before, only the first sentence.
+
+    It is no list item, so that a reader can quote one parameter without its neighbours.
+    """
     about = said.fresh(parameter.about)
     if said.retells(parameter):
         about = [first_sentence(parameter.about[0])]
@@ -127,16 +130,16 @@ def parameter_text(parameter: Parameter, said: Said) -> str:
     if not _names_all(about, parameter.values):
         about.append(f"Values: {some(parameter.values)}.")
     first, *more = about or ["No description."]
-    return "\n".join([f"- {parameter.name} ({parameter.facts}): {first}", *(f"  {text}" for text in more)])
+    return "\n".join([f"{parameter.name} ({parameter.facts}): {first}", *more])
 
 
 def error_lines(errors: Sequence[ServiceError], common: set[str]) -> Iterator[str]:
-    """Yield an item for each error that is an operation's own, and one that names the others."""
+    """Yield a line for each error that is an operation's own, and one that names the others."""
     for error in errors:
         if error.name not in common and error.about:
-            yield f"- {error.label}: {first_sentence(error.about[0])}"
+            yield f"{error.label}: {first_sentence(error.about[0])}"
     if others := [error.name for error in errors if error.name in common or not error.about]:
-        yield f"- Also: {some(others)}."
+        yield f"Also raised: {some(others)}."
 
 
 def _names_all(about: Sequence[str], values: Sequence[str]) -> bool:
@@ -208,8 +211,13 @@ def _parts(block: str) -> list[str]:
         else:
             parts.append(piece)
     parameter = PARAMETER.match(block)
-    name = f"- {parameter[1]} (continued):{joint}" if parameter else ""
-    return [parts[0], *(f"{name}{part}" for part in parts[1:])]
+    name = f"{parameter[1]} (continued): " if parameter else ""
+    return [parts[0], *(_lead(name, part) for part in parts[1:])]
+
+
+def _lead(name: str, part: str) -> str:
+    """Put the parameter's name before a further part, on a line of its own before a list."""
+    return f"{name.rstrip()}\n{part}" if name and part.startswith("- ") else f"{name}{part}"
 
 
 def _length(blocks: Sequence[str]) -> int:

@@ -7,8 +7,8 @@ BLOCKS = frozenset({"p", "li", "ul", "ol", "dl", "dt", "dd", "note", "important"
 """Tags that end a paragraph; all others stand inside one."""
 
 POINTER = re.compile(
-    r"(?:^|(?<=[.!?:)] ))(?:For\b[^.:]{3,160}?\bsee\b|To learn more\b|See also\b|See the\b)"
-    r".*?(?:\.(?=\s|$)|:?$)"
+    r"(?:^|(?<=[.!?:)] ))(?:For\b[^.:]{3,160}?\b(?:see|go to|refer to)\b|To learn more\b|"
+    r"See also\b|See the\b).*?(?:\.(?=\s|$)|:?$)"
 )
 """A sentence that only points to a page elsewhere; its link is gone, so nothing is left to cite."""
 
@@ -25,16 +25,18 @@ class _Blocks(HTMLParser):
         self.found: list[str] = []
         self._text: list[str] = []
         self._is_item = False
+        self._is_heading = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in BLOCKS:
             self._flush()
-            self._is_item = self._is_item or tag in {"li", "dt"}
+            self._is_item = self._is_item or tag == "li"
+            self._is_heading = tag == "dt"
 
     def handle_endtag(self, tag: str) -> None:
         if tag in BLOCKS:
             self._flush()
-            self._is_item = self._is_item and tag not in {"li", "dt"}
+            self._is_item = self._is_item and tag != "li"
 
     def handle_data(self, data: str) -> None:
         self._text.append(data)
@@ -47,12 +49,13 @@ class _Blocks(HTMLParser):
         text = _tidy("".join(self._text))
         self._text.clear()
         if text:
-            self.found.append(f"- {text}" if self._is_item else text)
-            self._is_item = False
+            heading = f"{text.rstrip(':.')}:"
+            self.found.append(heading if self._is_heading else f"- {text}" if self._is_item else text)
+            self._is_item = self._is_heading = False
 
 
 def paragraphs(html: str) -> list[str]:
-    """Return the paragraphs of an HTML fragment; items of lists start with `- `."""
+    """Return the paragraphs of an HTML fragment; items of lists start with `- `, headings end in `:`."""
     reader = _Blocks()
     reader.feed(html)
     reader.close()

@@ -116,14 +116,14 @@ def test_an_error_says_what_it_means_and_who_raises_it(passages: list[Passage]) 
 def test_parameters_show_whether_they_are_required_and_how_long_they_may_be(passages: list[Passage]) -> None:
     text = "\n".join(passage.text for passage in passages if passage.source == "botocore:sts#AssumeRole")
 
-    assert "- RoleArn (required, text, 20 to 2048 characters):" in text
-    assert "- DurationSeconds (optional, whole number, 900 to 43200):" in text
+    assert "RoleArn (required, text, 20 to 2048 characters):" in text
+    assert "DurationSeconds (optional, whole number, 900 to 43200):" in text
 
 
 def test_a_part_of_a_long_description_names_its_parameter(passages: list[Passage]) -> None:
     parts = [passage.text for passage in passages if passage.source == "botocore:sqs#ReceiveMessage"]
 
-    assert any(text.startswith("- VisibilityTimeout (continued):") for text in parts)
+    assert any(text.startswith("VisibilityTimeout (continued):") for text in parts)
 
 
 def test_a_description_told_before_is_cut_to_its_first_sentence() -> None:
@@ -134,14 +134,17 @@ def test_a_description_told_before_is_cut_to_its_first_sentence() -> None:
     first, second = parameter_text(parameter, said), parameter_text(parameter, said)
 
     assert first.endswith("word39")
-    assert second == "- Bucket (required, text): Names the bucket."
+    assert second == "Bucket (required, text): Names the bucket."
 
 
 def test_errors_that_all_operations_share_are_only_named() -> None:
     own = ServiceError(name="Full", status=409, code="Full", about=("It is full. Empty it.",))
     shared = ServiceError(name="Down", status=500, code="Down", about=("It is down.",))
 
-    assert list(error_lines([shared, own], {"Down"})) == ["- Full (HTTP 409): It is full.", "- Also: Down."]
+    assert list(error_lines([shared, own], {"Down"})) == [
+        "Full (HTTP 409): It is full.",
+        "Also raised: Down.",
+    ]
 
 
 def test_a_service_that_botocore_does_not_know_is_named() -> None:
@@ -160,6 +163,7 @@ def test_a_service_that_botocore_does_not_know_is_named() -> None:
             "<p>Rules:</p><ul><li><p>One.</p><p>More.</p></li><li>Two</li></ul>",
             ["Rules:", "- One.", "More.", "- Two"],
         ),
+        ("<dl><dt>Permissions</dt><dd><p>Ask.</p></dd></dl>", ["Permissions:", "Ask."]),
         ("Bare &lt;key&gt; &amp; more", ["Bare <key> & more"]),
         (
             '<p>Stops it. For more information, see <a href="x">Stop v2.1</a>. Then rest.</p>',
@@ -171,7 +175,7 @@ def test_a_service_that_botocore_does_not_know_is_named() -> None:
         ),
         ("", []),
     ],
-    ids=["inline", "list", "entities", "pointer", "links", "empty"],
+    ids=["inline", "list", "terms", "entities", "pointer", "links", "empty"],
 )
 def test_html_becomes_paragraphs_and_list_items(html: str, expected: list[str]) -> None:
     assert paragraphs(html) == expected
