@@ -29,6 +29,17 @@ class ServerUnreachable(AgentError):
         )
 
 
+class AddressInvalid(AgentError):
+    """An address is none that HTTP can reach."""
+
+    code = "agent.address_invalid"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"`{url[:200]}` is no http or https address.", fix="Write it like `http://127.0.0.1:8080`."
+        )
+
+
 class ServerRefused(AgentError):
     """A served agent answered with an error; its code and words are passed on."""
 
@@ -42,11 +53,16 @@ def stream_served(url: str, payload: dict[str, Any], *, session_id: str) -> Iter
     """Yield the events of one turn from `POST url/invocations`, as they come.
 
     Raises:
+        AddressInvalid: `url` is no http or https address.
         ServerUnreachable: nothing answers, or the stream breaks off before its end.
         ServerRefused: the server answered with an error.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise ServerUnreachable(url, "it is neither an http nor an https address")
+    try:
+        is_http = urlsplit(url).scheme in ("http", "https")
+    except ValueError:
+        is_http = False
+    if not is_http:
+        raise AddressInvalid(url)
     request = urllib.request.Request(  # noqa: S310 - the scheme was checked
         url.rstrip("/") + "/invocations",
         data=json.dumps(payload).encode(),

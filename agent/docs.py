@@ -3,7 +3,7 @@
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +29,6 @@ holdout_share = 0.2
 [mcp_servers]
 docs = "docs-mcp --stdio"
 ```"""
-
-
-def pages() -> dict[str, str]:
-    """Return the text of each generated page by file name."""
-    return {"cli.md": cli_page(), "settings.md": settings_page(), "errors.md": errors_page()}
-
-
-def write_pages(folder: Path = FOLDER) -> None:
-    """Write all generated pages into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in pages().items():
-        (folder / name).write_text(text, encoding="utf-8")
 
 
 def cli_page() -> str:
@@ -114,6 +102,21 @@ def _default(value: object) -> str:
 
 def _one_line(text: str | None) -> str:
     return " ".join((text or "").split()).replace("|", "\\|")
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page,
+    "settings.md": settings_page,
+    "errors.md": errors_page,
+}
+"""The generated pages by file name."""
+
+
+def write_pages(folder: Path = FOLDER) -> None:
+    """Write all generated pages into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, page in PAGES.items():
+        (folder / name).write_text(page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -79,7 +79,9 @@ def _usage(error: typer.TyperException, words: Sequence[str]) -> int:
     text = error.format_message().replace("'", "`").rstrip(".")
     message, _, near = text.partition(" Did you mean ")
     if options := getattr(error, "possibilities", None):
-        message, near = error.message, f"`{options[0]}`?"
+        near = f"`{options[0]}`?"
+    if option := getattr(error, "option_name", None):
+        message = message.partition(" (Possible")[0].replace(f": {option}", f" `{option}`")
     hint = f"Did you mean {near} " if near else ""
     wrong = UsageWrong(f"{message.rstrip('.')}.", fix=f"{hint}`{path} --help` shows what there is.")
     return report(wrong, as_json="--json" in words)
