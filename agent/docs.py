@@ -72,7 +72,7 @@ def commands() -> Iterator[tuple[str, str]]:
 
 
 def error_classes() -> list[type[AgentError]]:
-    """Return every class of error that any room defines, by code."""
+    """Return every class of error that a room raises, by code; classes that only group others are left out."""
     for room in ROOMS:
         package = importlib.import_module(room)
         for module in pkgutil.walk_packages(package.__path__, f"{room}."):
@@ -84,7 +84,8 @@ def error_classes() -> list[type[AgentError]]:
         below = [one for one in todo.pop().__subclasses__() if one.__module__.split(".")[0] in ROOMS]
         found.update(below)
         todo.extend(below)
-    return sorted(found, key=lambda error: (error.code, error.__name__))
+    leaves = [error for error in found if "code" in vars(error) or not error.__subclasses__()]
+    return sorted(leaves, key=lambda error: (error.code, error.__name__))
 
 
 def _walk(command: Any, parent: Any, path: str) -> Iterator[tuple[str, str]]:

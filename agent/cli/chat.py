@@ -11,8 +11,8 @@ from agent.cli.work import in_runtime
 from memory.errors import AgentError, SessionForeign
 
 if TYPE_CHECKING:
+    from agent.runtime import Runtime
     from agent.settings import Settings
-    from agent.wiring import Runtime
 
 COMMANDS = "/trace shows the last turn, /quit ends the session (so does Ctrl-D)"
 

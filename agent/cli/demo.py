@@ -8,6 +8,7 @@ import typer
 
 from agent.cli.options import State
 from agent.cli.output import write
+from agent.cli.work import start_logs
 
 
 def demo(
@@ -24,11 +25,10 @@ def demo(
     Example: slipstream demo --sessions recorded.jsonl.gz
     """
     from agent.demo import run_demo
-    from agent.logs import configure_logging
     from agent.settings import load_settings
     from agent.views.progress import progress
 
     settings = load_settings(state_dir=state)
-    configure_logging(settings.log_level or "warning", settings.debug_mode)
+    start_logs(settings)
     with progress(True) as on_progress:
         asyncio.run(run_demo(settings, sessions, say=write, on_progress=on_progress))

@@ -11,7 +11,7 @@ from agent.cli.run import Session, last_session
 from agent.cli.work import in_runtime
 
 if TYPE_CHECKING:
-    from agent.wiring import Runtime
+    from agent.runtime import Runtime
 
 
 def feedback(

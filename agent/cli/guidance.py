@@ -10,7 +10,7 @@ from agent.cli.work import in_runtime
 from memory.errors import AgentError
 
 if TYPE_CHECKING:
-    from agent.wiring import Runtime
+    from agent.runtime import Runtime
     from memory.records import Pattern, Release
 
 app = typer.Typer(name="guidance", help="See what was learned.", no_args_is_help=True)

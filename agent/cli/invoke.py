@@ -34,7 +34,7 @@ def invoke(
     from agent.views.text import reply_text
     from memory.turns import TurnReply
 
-    payload = {"prompt": read_question(text)} | ({"domain": domain} if domain else {})
+    payload = {"query": read_question(text)} | ({"domain": domain} if domain else {})
     session_id = session or new_session_id()
     if arn:
         events = client.stream_deployed(arn, payload, session_id=session_id, qualifier=qualifier)

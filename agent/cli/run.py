@@ -11,8 +11,8 @@ from agent.cli.output import write, write_json
 from agent.cli.work import in_runtime
 
 if TYPE_CHECKING:
+    from agent.runtime import Runtime
     from agent.settings import Settings
-    from agent.wiring import Runtime
     from memory.turns import TurnReply
 
 Session = Annotated[

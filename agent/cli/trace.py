@@ -12,8 +12,8 @@ from agent.cli.work import in_runtime
 from memory.errors import AgentError
 
 if TYPE_CHECKING:
+    from agent.runtime import Runtime
     from agent.settings import Settings
-    from agent.wiring import Runtime
     from graph.trace import Trace
 
 app = typer.Typer(name="trace", help="Look at what happened in a turn.", no_args_is_help=True)
