@@ -97,8 +97,7 @@ def _choose(hits: list[PassageHit], weights: dict[str, float], *, most: int) -> 
         if len(chosen) == most or score < NEAR_BEST * best:
             break
         adds = any(term in weights and term not in covered for term in unit.words)
-        same_section = unit.hit is chosen[0].hit
-        if (adds or same_section) and length + _length(unit) <= WORDS:
+        if (adds or unit.hit is chosen[0].hit) and length + _length(unit) <= WORDS:
             chosen.append(unit)
             covered |= unit.words
             length += _length(unit)
