@@ -56,8 +56,8 @@ lock: ## Resolve the dependencies again (needs uv)
 	$(LOCK) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
 
-clean: ## Remove what was installed and what tools left behind
-	@rm -rf $(VENV) .slipstream .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+clean: ## Remove what was installed and the caches of tools; what was learned stays
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- what the targets stand on: a stamp says which lock was installed ---------------------------

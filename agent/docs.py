@@ -72,7 +72,7 @@ def commands() -> Iterator[tuple[str, str]]:
 
 
 def error_classes() -> list[type[AgentError]]:
-    """Return every class of error that a room raises, by code; classes that only group others are left out."""
+    """Return every class of error that a room raises, by code, without those that only group others."""
     for room in ROOMS:
         package = importlib.import_module(room)
         for module in pkgutil.walk_packages(package.__path__, f"{room}."):
