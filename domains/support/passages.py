@@ -65,7 +65,9 @@ def _operations(service: Service, operations: Sequence[Operation]) -> Iterator[P
     for operation in operations:
         title = _title(service.name, operation.name)
         source = f"botocore:{service.folder}#{operation.name}"
-        about = said.fresh(operation.about) or [f"{operation.name} is an operation of {service.name}."]
+        about = _named(operation.name, said.fresh(operation.about)) or [
+            f"{operation.name} is an operation of {service.name}."
+        ]
         parts = [
             ("", about),
             ("parameters", [parameter_text(parameter, said) for parameter in operation.parameters]),
@@ -73,6 +75,13 @@ def _operations(service: Service, operations: Sequence[Operation]) -> Iterator[P
         ]
         for part, blocks in _joined(parts):
             yield from _cut(_title(title, part), source, blocks)
+
+
+def _named(name: str, about: list[str]) -> list[str]:
+    """Put the operation's name before what it does, so that the sentence says it where it is quoted."""
+    if not about or name in first_sentence(about[0]) or about[0].startswith("- "):
+        return about
+    return [f"{name}: {about[0]}", *about[1:]]
 
 
 def _errors(service: Service, operations: Sequence[Operation]) -> Iterator[Passage]:
