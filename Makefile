@@ -41,7 +41,7 @@ check: $(VENV)/dev.stamp ## Lint, check types and the direction of imports
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 fix: $(VENV)/dev.stamp ## Format, and repair what can be repaired
 	@$(BIN)/ruff check --fix --quiet . || true

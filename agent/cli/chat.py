@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from agent.cli.options import Domain, Embedder, Guidance, Model, State
 from agent.cli.output import talk, write
 from agent.cli.run import Session, new_session_id, take_turn
-from agent.cli.work import in_runtime
+from agent.cli.work import Opened, opened_runtime
 from memory.errors import AgentError, SessionForeign
 
 if TYPE_CHECKING:
@@ -36,43 +36,46 @@ def chat(
     )
     session_id = session or new_session_id()
 
-    async def talk_with(runtime: "Runtime") -> None:
-        talk(f"{settings.domain} · {COMMANDS}")
+    talk(f"{settings.domain} · {COMMANDS}")
+    with opened_runtime(settings, show_progress=sys.stderr.isatty()) as opened:
         try:
-            await _loop(runtime, settings, session_id)
+            _answer_lines(opened, settings, session_id)
         finally:
-            with suppress(SessionForeign):  # nothing was asked, so there is no session to end
-                await runtime.end_session(tenant=settings.tenant, user=settings.user, session_id=session_id)
-                talk(f"session {session_id} has ended")
-
-    in_runtime(settings, talk_with)
+            _end(opened, settings, session_id)
 
 
-async def _loop(runtime: "Runtime", settings: "Settings", session_id: str) -> None:
+def _answer_lines(opened: Opened, settings: "Settings", session_id: str) -> None:
     """Answer line by line until the input ends; a turn that fails is told and the session goes on."""
     from agent.cli.failures import report
     from agent.views.text import reply_text
 
-    while (line := _read_line()) is not None:
-        if line == "/quit":
-            return
+    runtime, loop, _ = opened
+    while (line := _read_line()) is not None and line != "/quit":
         try:
             if line == "/trace":
-                await _show_trace(runtime, settings, session_id)
+                write(loop.run(_trace_text(runtime, settings, session_id)))
             elif line.startswith("/"):
                 talk(COMMANDS)
             elif line:
-                write(reply_text(await take_turn(runtime, settings, line, session_id)))
+                write(reply_text(loop.run(take_turn(runtime, settings, line, session_id))))
         except AgentError as error:
             report(error, as_json=False)
 
 
-async def _show_trace(runtime: "Runtime", settings: "Settings", session_id: str) -> None:
+def _end(opened: Opened, settings: "Settings", session_id: str) -> None:
+    """Complete the session; where nothing was asked there is none."""
+    ended = opened.runtime.end_session(tenant=settings.tenant, user=settings.user, session_id=session_id)
+    with suppress(SessionForeign):
+        opened.loop.run(ended)
+        talk(f"session {session_id} has ended")
+
+
+async def _trace_text(runtime: "Runtime", settings: "Settings", session_id: str) -> str:
     from agent.views.text import timeline_text
     from graph.trace import make_traces
 
     traces = make_traces(await runtime.events(session_id, settings.tenant))
-    write(timeline_text(traces[-1]) if traces else "nothing has been asked yet")
+    return timeline_text(traces[-1]) if traces else "nothing has been asked yet"
 
 
 def _read_line() -> str | None:

@@ -2,7 +2,7 @@
 
 from agent.cli.options import Domain, Json, State
 from agent.cli.output import write, write_json
-from agent.cli.work import in_runtime
+from agent.cli.work import opened_runtime
 
 
 def learn(domain: Domain = None, state: State = None, as_json: Json = False) -> None:
@@ -13,12 +13,11 @@ def learn(domain: Domain = None, state: State = None, as_json: Json = False) -> 
     Example: slipstream learn -d solaris
     """
     from agent.settings import load_settings
-    from agent.views.progress import progress
     from agent.views.text import learn_text
 
     settings = load_settings(domain=domain, state_dir=state)
-    with progress(not as_json) as on_progress:
-        report = in_runtime(settings, lambda runtime: runtime.learn(settings.domain, on_progress))
+    with opened_runtime(settings, show_progress=not as_json) as (runtime, loop, on_progress):
+        report = loop.run(runtime.learn(settings.domain, on_progress))
     if as_json:
         write_json(report.model_dump(mode="json"))
     else:
