@@ -1,11 +1,25 @@
 """`slipstream serve`: the AgentCore contract on this machine."""
 
+import socket
 from typing import Annotated
 
 import typer
 
 from agent.cli.options import Domain, Embedder, Guidance, Model, State
 from agent.cli.output import talk
+from memory.errors import AgentError
+
+
+class AddressTaken(AgentError):
+    """The server cannot listen where it should."""
+
+    code = "agent.address_taken"
+    kind = "conflict"
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(
+            f"Cannot listen on `{address}`: {reason}.", fix="Take another with `--port`; 0 finds a free one."
+        )
 
 
 def serve(
@@ -39,5 +53,20 @@ def serve(
         state_dir=state,
         embedder=embedder,
     )
-    talk(f"{settings.domain} · POST http://{settings.host or '127.0.0.1'}:{settings.port}/invocations")
-    serve_app(settings)
+    shown = settings.host or "127.0.0.1"
+    free = find_port(shown, settings.port)
+    talk(f"{settings.domain} · POST http://{shown}:{free}/invocations · Ctrl-C stops")
+    serve_app(settings.model_copy(update={"port": free}))
+
+
+def find_port(host: str, port: int) -> int:
+    """Return `port` if it can be listened on, or any free one for 0.
+
+    Raises:
+        AddressTaken: another program listens there, or the address is none of this machine.
+    """
+    try:
+        with socket.create_server((host, port)) as probe:
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise AddressTaken(f"{host}:{port}", error.strerror or type(error).__name__) from None
