@@ -20,8 +20,14 @@ from tools.catalog import Tool, ToolFailed
 
 NAME = "lookup_operation"
 
-MOST_PARAMETERS = 30
+MOST_PARAMETERS = 20
 """Parameters that are explained; of the rest, all optional, only the names are given."""
+
+ASKS_ERRORS = re.compile(r"\b(?:errors?|exceptions?|raises?|fail(?:s|ed|ure)?)\b", re.IGNORECASE)
+ASKS_PARAMETERS = re.compile(
+    r"\b(?:parameters?|arguments?|options?|flags?|fields?|takes?|needs?|accepts?|expects?|required?)\b",
+    re.IGNORECASE,
+)
 
 MOST_WORDS_OF_A_NAME = 6
 """Words in the longest operation name that people say in words: `put bucket lifecycle configuration`."""
@@ -36,7 +42,7 @@ FOLDERS = {service.entity: service.folder for service in SERVICES}
 
 
 def plan(question: str, entities: dict[str, str]) -> dict[str, Any] | None:
-    """Return service and operation that a question names, or `None`.
+    """Return service and operation that a question names and what it asks of them, or `None`.
 
     `PutObject`, `put_object` and `put-object` are enough where only one service has it; said in
     words (`put object of s3`), or where several have it, the service must be named too.
@@ -49,8 +55,18 @@ def plan(question: str, entities: dict[str, str]) -> dict[str, Any] | None:
             if size == 1 and not _is_identifier(words[0]) and (start == 0 or not words[0][0].isupper()):
                 continue  # "invoke" and a first word "Query" are plain English; "Invoke" later is a name
             if found := _pick(words, services):
-                return {"service": found[0], "operation": found[1]}
+                return {"service": found[0], "operation": found[1]} | _focus(question, spoken, *found)
     return None
+
+
+def _focus(question: str, spoken: list[str], service: str, operation: str) -> dict[str, str]:
+    """Tell what is asked of an operation: one of its parameters, all of them, its errors, or no more."""
+    known = {parameter.name for parameter in _read(service, operation).parameters}
+    if named := [word for word in spoken if word in known]:
+        return {"focus": named[0]}
+    if ASKS_ERRORS.search(question):
+        return {"focus": "errors"}
+    return {"focus": "parameters"} if ASKS_PARAMETERS.search(question) else {}
 
 
 def _pick(words: list[str], services: set[str]) -> tuple[str, str] | None:
@@ -63,7 +79,7 @@ def _pick(words: list[str], services: set[str]) -> tuple[str, str] | None:
 
 
 async def run(arguments: dict[str, Any]) -> str:
-    """Return what one operation takes and which errors it raises.
+    """Return what one operation does and takes and which errors it raises; `focus` asks for one of these.
 
     Raises:
         ToolFailed: the service or the operation is not known.
@@ -71,7 +87,7 @@ async def run(arguments: dict[str, Any]) -> str:
     service, operation = str(arguments.get("service", "")), str(arguments.get("operation", ""))
     if service not in NAMES:
         raise ToolFailed(NAME, f"`{service[:40]}` is none of the services {', '.join(NAMES)}")
-    return await asyncio.to_thread(_describe, service, operation)
+    return await asyncio.to_thread(_describe, service, operation, str(arguments.get("focus", "")))
 
 
 lookup_operation = Tool(
@@ -84,6 +100,10 @@ lookup_operation = Tool(
         "properties": {
             "service": {"type": "string", "enum": list(NAMES), "description": "Short name, such as s3."},
             "operation": {"type": "string", "description": "Name of the operation, such as PutObject."},
+            "focus": {
+                "type": "string",
+                "description": "`parameters`, `errors`, or the name of one parameter; all in short without.",
+            },
         },
         "required": ["service", "operation"],
         "additionalProperties": False,
@@ -121,35 +141,47 @@ def _model(service: str) -> dict[str, Any]:
     return load_model(service)
 
 
-def _describe(service: str, name: str) -> str:
+def _read(service: str, name: str) -> Operation:
     model = _model(service)
     if name not in model["operations"]:
         near = difflib.get_close_matches(name, model["operations"], n=1)
         hint = f"; the nearest is `{near[0]}`" if near else ""
         raise ToolFailed(NAME, f"{NAMES[service]} has no operation `{name[:80]}`{hint}")
-    operation = read_operation(model, name)
+    return read_operation(model, name)
+
+
+def _describe(service: str, name: str, focus: str) -> str:
+    operation = _read(service, name)
     about = first_sentence(operation.about[0]) if operation.about else ""
-    lines = [
-        f"{name} ({NAMES[service]}): {about}".rstrip(": "),
-        *_parameter_lines(operation),
-        *_error_lines(operation),
-    ]
-    return "\n".join(lines)
+    head = f"{name} ({NAMES[service]}): {about}".rstrip(": ")
+    one = [parameter for parameter in operation.parameters if parameter.name == focus]
+    if one:
+        return "\n".join([head, _parameter_line(one[0], "\n".join(one[0].about))])
+    if focus == "errors":
+        return "\n".join([head, *_error_lines(operation)])
+    if focus == "parameters":
+        return "\n".join([head, *_parameter_lines(operation, most=MOST_PARAMETERS)])
+    names = ", ".join(error.name for error in operation.errors)
+    errors = [f"Errors: {names}."] if names else []
+    return "\n".join([head, *_parameter_lines(operation, most=0), *errors])
 
 
-def _parameter_lines(operation: Operation) -> list[str]:
+def _parameter_lines(operation: Operation, *, most: int) -> list[str]:
     if not operation.parameters:
         return ["It takes no parameters."]
     required = sum(parameter.required for parameter in operation.parameters)
-    shown = max(MOST_PARAMETERS, required)
+    shown = max(most, required)
     rest = [parameter.name for parameter in operation.parameters[shown:]]
     more = [f"- Also optional: {', '.join(rest)}."] if rest else []
     head = f"Parameters ({required} required, {len(operation.parameters) - required} optional):"
-    return [head, *map(_parameter_line, operation.parameters[:shown]), *more]
+    lines = [
+        _parameter_line(parameter, first_sentence(parameter.about[0]) if parameter.about else "")
+        for parameter in operation.parameters[:shown]
+    ]
+    return [head, *lines, *more]
 
 
-def _parameter_line(parameter: Parameter) -> str:
-    about = first_sentence(parameter.about[0]) if parameter.about else ""
+def _parameter_line(parameter: Parameter, about: str) -> str:
     values = f" Values: {some(parameter.values)}." if parameter.values else ""
     return f"- {parameter.name} ({parameter.facts}): {about}{values}"
 

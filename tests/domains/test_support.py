@@ -18,7 +18,6 @@ from domains.support.service_models import (
     ServiceModelMissing,
     load_model,
     model_text,
-    read_operation,
 )
 from domains.support.services import SERVICES
 from domains.support.tools import lookup_operation
@@ -223,7 +222,10 @@ def test_the_planner_declines_what_names_no_operation(question: str) -> None:
 
 
 async def test_a_look_up_lists_required_parameters_first_and_every_error() -> None:
-    text = await lookup_operation.run({"service": "dynamodb", "operation": "CreateTable"})
+    asked = {"service": "dynamodb", "operation": "CreateTable"}
+
+    text = await lookup_operation.run({**asked, "focus": "parameters"})
+    errors = await lookup_operation.run({**asked, "focus": "errors"})
 
     model = load_model("dynamodb")
     listed = re.findall(r"^- (\w+) \((required|optional)", text, re.MULTILINE)
@@ -231,12 +233,45 @@ async def test_a_look_up_lists_required_parameters_first_and_every_error() -> No
     assert {name for name, _ in listed} == set(model["shapes"]["CreateTableInput"]["members"])
     assert "BillingMode (optional, text)" in text
     assert "Values: PROVISIONED, PAY_PER_REQUEST." in text
-    assert [error.name for error in read_operation(model, "CreateTable").errors] == [
+    assert re.findall(r"^- (\w+)", errors, re.MULTILINE) == [
         "ResourceInUseException",
         "LimitExceededException",
         "InternalServerError",
     ]
-    assert all(f"- {name}" in text for name in ("ResourceInUseException", "InternalServerError"))
+
+
+async def test_a_look_up_without_a_focus_is_short() -> None:
+    text = await lookup_operation.run({"service": "s3", "operation": "PutObject"})
+
+    assert len(text.split()) < 150
+    assert "- Bucket (required, text): " in text
+    assert "- Also optional: ACL, " in text
+    assert "Errors: InvalidRequest, InvalidWriteOffset, TooManyParts, EncryptionTypeMismatch." in text
+
+
+async def test_a_look_up_of_one_parameter_gives_its_whole_description() -> None:
+    text = await lookup_operation.run(
+        {"service": "dynamodb", "operation": "GetItem", "focus": "ConsistentRead"}
+    )
+
+    assert "- ConsistentRead (optional, true or false): " in text
+    assert "otherwise, the operation uses eventually consistent reads" in text
+    assert "ReturnConsumedCapacity" not in text
+
+
+@pytest.mark.parametrize(
+    ("question", "focus"),
+    [
+        ("What does ConsistentRead do in GetItem?", "ConsistentRead"),
+        ("Which errors can CreateTable raise?", "errors"),
+        ("Which parameters does RunInstances take?", "parameters"),
+        ("What is GetItem?", None),
+    ],
+)
+def test_the_planner_sees_what_is_asked_of_an_operation(question: str, focus: str | None) -> None:
+    assert lookup_operation.plan is not None
+
+    assert (lookup_operation.plan(question, {}) or {}).get("focus") == focus
 
 
 @pytest.mark.parametrize(
