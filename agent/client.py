@@ -74,7 +74,8 @@ def stream_served(url: str, payload: dict[str, Any], *, session_id: str) -> Iter
     except urllib.error.HTTPError as error:
         raise _refused(error.code, error.read()) from None
     except (OSError, ValueError) as error:
-        raise ServerUnreachable(url, str(getattr(error, "reason", error))) from None
+        reason = getattr(error, "reason", error)
+        raise ServerUnreachable(url, getattr(reason, "strerror", None) or str(reason)) from None
 
 
 def stream_deployed(

@@ -38,14 +38,19 @@ def guarded(command: Callable[[], object], words: Sequence[str]) -> int:
     `words` are the arguments: with `--json` among them an error is printed as JSON on stdout too.
     """
     try:
-        result = command()
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except typer.Abort:  # end of input at a prompt
-        return INTERRUPTED
+        return _run(command, words)
     except (ReaderGone, BrokenPipeError):
         return _leave_pipe()
+    except (KeyboardInterrupt, typer.Abort):  # Abort: the input ended at a prompt
+        return INTERRUPTED
+
+
+def _run(command: Callable[[], object], words: Sequence[str]) -> int:
+    try:
+        result = command()
+        sys.stdout.flush()
+    except (ReaderGone, BrokenPipeError, typer.Abort):
+        raise
     except typer.TyperException as error:
         return _usage(error, words)
     except AgentError as error:

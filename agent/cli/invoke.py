@@ -31,8 +31,6 @@ def invoke(
     Example: slipstream invoke "How do I start an SMT130?" --arn "$ARN" --json
     """
     from agent import client
-    from agent.views.text import reply_text
-    from memory.turns import TurnReply
 
     payload = {"query": read_question(text)} | ({"domain": domain} if domain else {})
     session_id = session or new_session_id()
@@ -46,4 +44,7 @@ def invoke(
         elif event.type == "final" and as_json:
             write_json(event.data)
         elif event.type == "final":
+            from agent.views.text import reply_text
+            from memory.turns import TurnReply
+
             write(reply_text(TurnReply.model_validate(event.data)))

@@ -1,9 +1,14 @@
 """The command line: statuses, streams, and the words of its errors."""
 
+import io
 import json
+import re
 import signal
+import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -41,6 +46,7 @@ def slipstream(
         for name in environment_names(field):
             monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
 
     def call(*words: str) -> Done:
         with pytest.raises(SystemExit) as left:
@@ -180,17 +186,29 @@ def test_no_command_prints_the_help_and_is_wrong_usage(slipstream: Slipstream) -
 
 
 def test_a_misspelt_option_is_answered_with_the_near_word(slipstream: Slipstream) -> None:
-    assert slipstream("run", "--modle", "x", "hello") == snapshot(Done(status=2, out='', err="""\
-error[agent.usage]: No such option: --modle.
+    assert slipstream("run", "--modle", "x", "hello") == snapshot(
+        Done(
+            status=2,
+            out="",
+            err="""\
+error[agent.usage]: No such option `--modle`.
   fix: Did you mean `--model`? `slipstream run --help` shows what there is.
-"""))
+""",
+        )
+    )
 
 
 def test_a_misspelt_command_is_answered_with_the_near_word(slipstream: Slipstream) -> None:
-    assert slipstream("trace", "shwo") == snapshot(Done(status=2, out='', err="""\
+    assert slipstream("trace", "shwo") == snapshot(
+        Done(
+            status=2,
+            out="",
+            err="""\
 error[agent.usage]: No such command `shwo`.
   fix: Did you mean `show`? `slipstream trace --help` shows what there is.
-"""))
+""",
+        )
+    )
 
 
 def test_a_misspelt_setting_stops_every_command(
@@ -198,10 +216,16 @@ def test_a_misspelt_setting_stops_every_command(
 ) -> None:
     monkeypatch.setenv("SLIPSTREAM_DOMIAN", "support")
 
-    assert slipstream("config", "show") == snapshot(Done(status=2, out='', err="""\
+    assert slipstream("config", "show") == snapshot(
+        Done(
+            status=2,
+            out="",
+            err="""\
 error[agent.settings_invalid]: environment SLIPSTREAM_DOMIAN: there is no setting `domian`.
   fix: Write `SLIPSTREAM_DOMAIN` instead, or remove it.
-"""))
+""",
+        )
+    )
 
 
 def test_an_error_is_json_on_stdout_too_when_json_was_asked_for(slipstream: Slipstream) -> None:
@@ -215,13 +239,17 @@ def test_an_error_is_json_on_stdout_too_when_json_was_asked_for(slipstream: Slip
     assert len(done.err.splitlines()) == 2
 
 
-def test_an_empty_question_is_refused(slipstream: Slipstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", None)
-
-    assert slipstream("run", "  ") == snapshot(Done(status=2, out='', err="""\
+def test_an_empty_question_is_refused(slipstream: Slipstream) -> None:
+    assert slipstream("run", "  ") == snapshot(
+        Done(
+            status=2,
+            out="",
+            err="""\
 error[agent.usage]: There is no question.
   fix: Ask one: slipstream run "How do I …?"
-"""))
+""",
+        )
+    )
 
 
 def test_two_ways_to_name_a_session_are_refused(slipstream: Slipstream) -> None:
@@ -387,3 +415,53 @@ def test_domains_of_ones_own_are_listed_beside_the_built_in_ones(slipstream: Sli
     names = [row["name"] for row in json.loads(slipstream("domain", "list", "--json").out)["domains"]]
 
     assert {"pumps", "solaris", "support"} <= set(names)
+
+
+# --- serving -----------------------------------------------------------------------------------
+
+
+def ping(url: str, server: "subprocess.Popen[str]") -> bytes:
+    """Return what /ping says once the server listens."""
+    while server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/ping", timeout=30) as answer:
+                return bytes(answer.read())
+        except urllib.error.URLError:
+            continue  # not yet
+    raise AssertionError("the server has ended")
+
+
+def test_a_server_says_where_it_listens_and_stops_quietly_on_ctrl_c(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "agent", "serve", "--port", "0", "--state", str(tmp_path)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stderr is not None
+        told = re.search(r"http://127\.0\.0\.1:\d+", server.stderr.readline())
+        assert told is not None
+        said = ping(told[0], server)
+        server.send_signal(signal.SIGINT)
+        out, err = server.communicate(timeout=60)
+
+    assert b'"status"' in said
+    assert (server.returncode, out, err) == (0, "", "")
+
+
+def test_a_port_that_is_taken_is_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = process("serve", "--port", str(port))
+
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        2,
+        f"error[agent.address_taken]: Cannot listen on `127.0.0.1:{port}`: Address already in use.",
+    )
+
+
+def test_nobody_at_the_address_is_worth_retrying(slipstream: Slipstream) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    done = slipstream("invoke", "hello", "--url", f"http://127.0.0.1:{port}")
+
+    assert (done.status, done.out, done.err.split(":")[0]) == (3, "", "error[agent.server_unreachable]")
