@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
-from graph.state import GraphContext, GraphState, GraphUpdate, NodeName
+from graph.state import KEPT, Channels, GraphContext, GraphState, GraphUpdate, NodeName
 from memory.records import Attempt, NodeFinished
 
 Node = Callable[[GraphState, GraphContext], Awaitable[GraphUpdate]]
+Route = Callable[[GraphState], str]
 
 DISPENSABLE: frozenset[NodeName] = frozenset(
     {"query_transformer", "retriever", "task_planner", "tool_runner", "memory_updater"}
@@ -26,36 +28,47 @@ class NodeFailed(Exception):
         super().__init__(f"{node}: {reason}")
 
 
-def as_run(name: NodeName, node: Node) -> Callable[..., Awaitable[GraphUpdate]]:
+def as_run(name: NodeName, node: Node, route: Route) -> Callable[..., Awaitable[Command[str]]]:
     """Return `node` in the form that LangGraph calls, with attempts and record around it."""
 
-    async def run(state: GraphState, runtime: Runtime[GraphContext]) -> GraphUpdate:
+    async def run(channels: Channels, runtime: Runtime[GraphContext]) -> Command[str]:
         context = runtime.context
-        log = context.log
-        run_number, start_ms = log.next_run(name), log.elapsed_ms()
-        attempts: list[Attempt] = []
-        update = await _attempt(name, node, state, context, attempts)
-        duration_ms = log.elapsed_ms() - start_ms
-        log.add(
-            NodeFinished,
-            node=name,
-            run=run_number,
-            start_ms=round(start_ms, 3),
-            duration_ms=round(duration_ms, 3),
-            attempts=attempts,
-            changed=log.summarize(update or {}),
-        )
-        _tell(name, run_number, duration_ms, attempts, update or {}, context)
-        if update is not None:
-            log.reached.update(update)
-            return update
-        reason = attempts[-1].error or "failed"
-        log.degraded.append(f"{name}: {reason}")
-        if name in DISPENSABLE:
-            return {}
-        raise NodeFailed(name, reason)
+        state = channels.turn or GraphState(**channels.session)
+        update = await _recorded(name, node, state, context)
+        state = replace(state, **update)
+        changed: dict[str, Any] = {"turn": state}
+        if not update.keys().isdisjoint(KEPT):
+            changed["session"] = {field: getattr(state, field) for field in KEPT}
+        return Command(update=changed, goto=route(state))
 
     return run
+
+
+async def _recorded(name: NodeName, node: Node, state: GraphState, context: GraphContext) -> GraphUpdate:
+    """Run a node and note the run; a dispensable node that failed changes nothing."""
+    log = context.log
+    number, start_ms = log.next_run(name), log.elapsed_ms()
+    attempts: list[Attempt] = []
+    update = await _attempt(name, node, state, context, attempts)
+    duration_ms = log.elapsed_ms() - start_ms
+    log.add(
+        NodeFinished,
+        node=name,
+        run=number,
+        start_ms=round(start_ms, 3),
+        duration_ms=round(duration_ms, 3),
+        attempts=attempts,
+        changed=log.summarize(update or {}),
+    )
+    _tell(name, number, duration_ms, attempts, update or {}, context)
+    if update is not None:
+        log.reached.update(update)
+        return update
+    reason = attempts[-1].error or "failed"
+    log.degraded.append(f"{name}: {reason}")
+    if name in DISPENSABLE:
+        return {}
+    raise NodeFailed(name, reason)
 
 
 async def _attempt(

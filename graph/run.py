@@ -13,14 +13,14 @@ from langgraph.graph.state import CompiledStateGraph
 from graph.build import most_steps
 from graph.modelcalls import ModelCallRecorder
 from graph.noderun import NodeFailed
-from graph.state import GraphContext, GraphState, Services
+from graph.state import Channels, GraphContext, GraphState, Services
 from graph.turnlog import TurnLog
 from memory.errors import StorageFailed
 from memory.ports import EventSink
 from memory.records import Guidance, GuidanceGiven, TurnFinished, TurnStarted
 from memory.turns import StreamEvent, TurnReply, TurnRequest
 
-TurnGraph = CompiledStateGraph[GraphState, GraphContext, GraphState, GraphState]
+TurnGraph = CompiledStateGraph[Channels, GraphContext, Channels, Channels]
 
 TOKEN_WORDS = 8
 """Words a `token` event carries; they are sent once the text has passed the last guard."""
@@ -90,12 +90,11 @@ async def _invoke(graph: TurnGraph, context: GraphContext, request: TurnRequest)
     }
     if services.primary is not services.local:
         config["callbacks"] = [ModelCallRecorder(log)]
-    given: dict[str, Any] = {"tries": 0}
-    if request.flow:
-        given["flow"] = request.flow
+    given = {"turn": GraphState(flow=request.flow)} if request.flow and context.turn == 1 else {"turn": None}
     try:
         async with asyncio.timeout(domain.limits.turn_s):
-            return await graph.ainvoke(cast(Any, given), config, context=context, durability="exit")
+            end = await graph.ainvoke(cast(Any, given), config, context=context, durability="exit")
+            return vars(end["turn"]) if end.get("turn") else dict(end["session"])
     except TimeoutError:
         log.degraded.append("turn: timeout")
     except NodeFailed:

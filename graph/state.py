@@ -39,9 +39,9 @@ class PastTurn(TypedDict):
     """`intent/topic`, or "" when the turn ended before it was analyzed."""
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class GraphState:
-    """The state of one session (kept, JSON-plain) and of one turn (scratch, never stored)."""
+    """What nodes read: the session's memory (kept, JSON-plain) and the scratch values of the turn."""
 
     # kept between turns
     turns: list[PastTurn] = field(default_factory=list)
@@ -60,45 +60,60 @@ class GraphState:
     """What the last request got (the fields of `TurnReply` that matter), to answer it again when repeated."""
 
     # scratch, gone when the turn ends
-    query: Annotated[str, UntrackedValue] = ""
+    query: str = ""
     """What the user wrote, secrets and personal data replaced (by `input_guard`)."""
 
-    profile: Annotated[Profile | None, UntrackedValue] = None
-    analysis: Annotated[Analysis | None, UntrackedValue] = None
-    is_unclear: Annotated[bool, UntrackedValue] = False
+    profile: Profile | None = None
+    analysis: Analysis | None = None
+    is_unclear: bool = False
     """The question must be clarified, or a person brought in, before it can be answered."""
 
-    guidance: Annotated[Guidance | None, UntrackedValue] = None
-    search_query: Annotated[str, UntrackedValue] = ""
+    guidance: Guidance | None = None
+    search_query: str = ""
     """What the retriever looks for."""
 
-    passages: Annotated[list[PassageHit] | None, UntrackedValue] = None
-    cases: Annotated[list[Case] | None, UntrackedValue] = None
-    has_tools: Annotated[bool, UntrackedValue] = False
+    passages: list[PassageHit] | None = None
+    cases: list[Case] | None = None
+    has_tools: bool = False
     """The domain has tools, so a plan is due."""
 
-    tasks: Annotated[list[dict[str, Any]] | None, UntrackedValue] = None
+    tasks: list[dict[str, Any]] | None = None
     """Tool calls to make: `{"tool": name, "arguments": {...}}`."""
 
-    tool_results: Annotated[list[ToolResult] | None, UntrackedValue] = None
-    draft: Annotated[Draft | None, UntrackedValue] = None
-    best: Annotated[tuple[Draft, Verdict] | None, UntrackedValue] = None
+    tool_results: list[ToolResult] | None = None
+    draft: Draft | None = None
+    best: tuple[Draft, Verdict] | None = None
     """The draft with the best verdict so far; what leaves when the tries are spent."""
 
-    verdict: Annotated[Verdict | None, UntrackedValue] = None
-    tries: Annotated[int, UntrackedValue] = 0
+    verdict: Verdict | None = None
+    tries: int = 0
     """Drafts written in this turn."""
 
-    hit: Annotated[bool | None, UntrackedValue] = None
+    hit: bool | None = None
     """Whether the last turn's guidance named this step; `None` when there was none."""
 
-    classified_by: Annotated[str, UntrackedValue] = ""
+    classified_by: str = ""
     """Identity of the classifier that named the intent."""
 
-    reply: Annotated[str, UntrackedValue] = ""
-    reply_kind: Annotated[ReplyKind, UntrackedValue] = "answer"
-    blocked_by: Annotated[str, UntrackedValue] = ""
+    reply: str = ""
+    reply_kind: ReplyKind = "answer"
+    blocked_by: str = ""
     """Name of the guard rule that stopped the message; "" when none did."""
+
+
+KEPT = ("turns", "flow", "unclear_turns", "suggested", "last_reply")
+"""Fields that outlive the turn."""
+
+
+@dataclass(kw_only=True)
+class Channels:
+    """What LangGraph carries from node to node: two channels, because each one costs time in every step."""
+
+    session: dict[str, Any] = field(default_factory=dict)
+    """The `KEPT` fields; all that a checkpointer stores."""
+
+    turn: Annotated[GraphState | None, UntrackedValue] = None
+    """The whole state; never stored, so that no scratch value leaks into the next turn."""
 
 
 class GraphUpdate(TypedDict, total=False):

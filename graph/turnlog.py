@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from memory.ids import make_event_id
 from pydantic import BaseModel
 
+from memory.ids import make_event_id
 from memory.records import Event, SessionEvent
 from memory.text import clip
 from memory.turns import StreamEvent, StreamKind

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from domains.model import Limits
-from graph.state import Skills
+from graph.state import KEEP_TURNS, KEPT, Skills
 from memory.records import (
     Analysis,
     GuidanceGiven,
@@ -227,8 +227,8 @@ async def test_a_session_keeps_only_its_last_turns(tmp_path: Path) -> None:
             await bench.ask(LEAK)
         [snapshot] = [s async for s in bench.graph.checkpointer.alist(None, limit=1)]  # type: ignore[union-attr]
 
-    kept = snapshot.checkpoint["channel_values"]
-    assert len(kept["turns"]) == 6
-    assert len(kept["flow"]) == 9
-    assert "passages" not in kept
-    assert "draft" not in kept
+    values = snapshot.checkpoint["channel_values"]
+    assert values.keys() == {"session"}
+    assert values["session"].keys() == set(KEPT)
+    assert len(values["session"]["turns"]) == KEEP_TURNS
+    assert len(values["session"]["flow"]) == 9
