@@ -69,4 +69,5 @@ def find_port(host: str, port: int) -> int:
         with socket.create_server((host, port)) as probe:
             return int(probe.getsockname()[1])
     except OSError as error:
-        raise AddressTaken(f"{host}:{port}", error.strerror or type(error).__name__) from None
+        reason = (error.strerror or type(error).__name__).partition(" (")[0]
+        raise AddressTaken(f"{host}:{port}", reason) from None
