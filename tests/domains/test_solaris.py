@@ -164,14 +164,14 @@ def test_the_alarm_lists_agree_with_the_table() -> None:
                 f"{getattr(band, side):g} {limit.unit} on the {model}" for model, band in limit.models.items()
             )
             title = limit.title[0].lower() + limit.title[1:]
-            assert f"{code}, {title}, {way} {kind}: {points}." in lists
+            assert f"{code}, {title}, {way} {kind}: {points};" in lists
 
 
 def test_every_code_in_the_knowledge_is_in_the_alarm_lists() -> None:
     lists = " ".join(text for source, text in sections().items() if source.startswith("alarms.md#al-2"))
     named = {code for text in sections().values() for code in re.findall(r"\b[AT]-\d{3}\b", text)}
 
-    assert {code for code in named if f"- {code}, " not in lists} == set()
+    assert {code for code in named if f"{code}, " not in lists} == set()
 
 
 def test_there_are_scenarios_for_every_intent_topic_and_kind() -> None:
