@@ -5,9 +5,30 @@ from typing import Annotated
 
 import typer
 
+from memory.errors import AgentError
+
+
+def _complete_domain(start: str) -> list[str]:
+    """Return the domains that a shell may complete `start` to; none while the settings are wrong."""
+    from agent.settings import load_settings
+    from domains.loader import domain_names
+
+    try:
+        known = domain_names(load_settings().domains_dir)
+    except AgentError:
+        return []
+    return [name for name in known if name.startswith(start)]
+
+
 Domain = Annotated[
     str | None,
-    typer.Option("-d", "--domain", metavar="NAME", help="Domain to use; see `slipstream domain list`."),
+    typer.Option(
+        "-d",
+        "--domain",
+        metavar="NAME",
+        help="Domain to use; see `slipstream domain list`.",
+        autocompletion=_complete_domain,
+    ),
 ]
 Model = Annotated[
     str | None,

@@ -56,10 +56,10 @@ def slipstream(
     return call
 
 
-def process(*words: str, **options: object) -> "subprocess.CompletedProcess[str]":
+def process(*words: str) -> "subprocess.CompletedProcess[str]":
     """Run a command in a process of its own."""
     command = [sys.executable, "-m", "agent", *words]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, **options)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
 
 # --- help --------------------------------------------------------------------------------------
@@ -180,6 +180,21 @@ def test_no_command_prints_the_help_and_is_wrong_usage(slipstream: Slipstream) -
     done = slipstream()
 
     assert (done.status, "Ask:" in done.out + done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "word"), [("slipstream guid", "guidance"), ("slipstream run --domain sol", "solaris")]
+)
+def test_a_shell_completes_commands_and_domains(
+    typed: str, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(typed.count(" ")))
+    monkeypatch.setenv("_SLIPSTREAM_COMPLETE", "complete_bash")
+
+    done = process()
+
+    assert (done.stdout.split(), done.stderr) == ([word], "")
 
 
 # --- what is wrong, in two lines ---------------------------------------------------------------
