@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from memory.ids import make_event_id
-from memory.records import Event, SessionEvent
+from memory.records import Event, PassageHit, SessionEvent
 from memory.text import clip
 from memory.turns import StreamEvent, StreamKind
 
@@ -17,6 +17,12 @@ CLIP_CHARACTERS = 240
 
 CLIP_ITEMS = 8
 """Longest list kept of a changed field."""
+
+SHORT_CHARACTERS = 8
+"""Shorter than any secret, telephone number or mail address: not looked at."""
+
+DEPTH = 6
+"""Levels of lists and objects kept as such; what lies deeper is kept as text."""
 
 
 class TurnLog:
@@ -93,18 +99,17 @@ class TurnLog:
 
     def _plain(self, value: Any, depth: int = 0) -> object:
         if isinstance(value, str):
-            return self._redact(clip(value, CLIP_CHARACTERS))
+            return value if len(value) < SHORT_CHARACTERS else self._redact(clip(value, CLIP_CHARACTERS))
         if value is None or isinstance(value, bool | int | float):
             return value
+        if isinstance(value, PassageHit):  # by reference: the knowledge holds the text
+            passage = value.passage
+            return {"passage_id": passage.passage_id, "title": passage.title, "score": round(value.score, 4)}
         if isinstance(value, BaseModel):
-            return {
-                key: self._plain(getattr(value, key), depth + 1)
-                for key in type(value).model_fields
-                if getattr(value, key) not in (None, "", [], {})
-            }
+            value = {key: item for key, item in vars(value).items() if item not in (None, "", [], {})}
         if isinstance(value, dict):
-            return {str(key): self._plain(item, depth + 1) for key, item in value.items()}
-        if isinstance(value, list | tuple) and depth < 6:
+            return {key: self._plain(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, list | tuple) and depth < DEPTH:
             kept = [self._plain(item, depth + 1) for item in value[:CLIP_ITEMS]]
             return [*kept, f"… {len(value) - CLIP_ITEMS} more"] if len(value) > CLIP_ITEMS else kept
         return self._redact(clip(str(value), CLIP_CHARACTERS))

@@ -8,6 +8,9 @@ import snowballstemmer
 WORD = re.compile(r"[A-Za-z0-9]+(?:[-.'/_][A-Za-z0-9]+)*")
 """A word; codes such as `A-101`, `LO-3.2` or `s3:GetObject` stay whole or nearly so."""
 
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+"""What a compound is made of: `IAMPolicy` is `IAM` and `Policy`."""
+
 _STEP = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9(\"'`])")
 _ABBREVIATION = re.compile(
@@ -38,8 +41,17 @@ def stem(word: str) -> str:
 
 
 def terms(text: str) -> list[str]:
-    """Return the stems of the words that carry meaning, in order, repeats included."""
-    return [stem(word) for word in WORD.findall(text) if word.lower() not in STOP_WORDS]
+    """Return the stems of the words that carry meaning, in order, repeats included.
+
+    `PutObject` and `point-in-time` count as their parts; a code with a digit in it stays whole.
+    """
+    return [stem(part) for word in WORD.findall(text) for part in _parts(word) if part not in STOP_WORDS]
+
+
+def _parts(word: str) -> list[str]:
+    if any(char.isdigit() for char in word):
+        return [word.lower()]
+    return [part.lower() for part in _PART.findall(word)]
 
 
 def sentences(text: str) -> list[str]:

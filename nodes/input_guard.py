@@ -15,10 +15,13 @@ INJECTION = re.compile(
     r"|\b(?:developer|jailbreak|dan) mode\b",
     re.IGNORECASE | re.DOTALL,
 )
+_CREDENTIALS = r"(?:passwords?|credentials?|secret keys?|access keys?|private keys?)\b"
 CREDENTIAL_REQUEST = re.compile(
-    r"\b(?:give|send|tell|show|share|what(?:'s| is| are))\b.{0,40}"
-    r"\b(?:admin|root|master|service|database|operator|his|her|their|someone'?s|your)\b.{0,20}"
-    r"\b(?:passwords?|credentials?|secret keys?|access keys?|private keys?)\b",
+    r"\b(?:give|send|tell|show|share)\s+(?:me|us)\b.{0,30}"
+    r"\b(?:admin|root|master|service|database|operator|his|her|their|someone'?s|your)\b.{0,20}\b"
+    + _CREDENTIALS
+    + r"|\bwhat(?:'s| is| are)\s+(?:the|your|his|her|their)\s+(?:\w+\s+){0,2}"
+    + _CREDENTIALS,
     re.IGNORECASE | re.DOTALL,
 )
 
