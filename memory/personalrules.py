@@ -75,6 +75,8 @@ _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?"
 _NTH = r"\d{1,2}(?:st|nd|rd|th)?"
 _DAY = rf"(?:\d{{1,4}}[-./]\d{{1,2}}[-./]\d{{1,4}}|{_NTH} {_MONTH},? \d{{4}}|{_MONTH} {_NTH},? \d{{4}})"
 
+_IP6 = r"[0-9A-Fa-f:](?<![\w:.].)[0-9A-Fa-f]{0,3}:?(?:[0-9A-Fa-f]{0,4}:){1,7}[0-9A-Fa-f]{1,4}(?![\w:])"
+
 WORD_RULES: tuple[Rule, ...] = (
     make_rule(
         "EMAIL",
@@ -86,15 +88,10 @@ WORD_RULES: tuple[Rule, ...] = (
         "EMAIL",
         r"(?<![\w.%+-])[\w.%+-]++ ?[\[(] ?(?i:at) ?[\])] ?[\w-]{1,63}"
         r"(?: ?(?:\.|[\[(] ?(?:(?i:dot)|\.) ?[\])]) ?[\w-]{1,63}){1,4}",
-        hints="at]|at )|at)|(at|[at",
+        hints="(at|[at",
     ),
-    make_rule(
-        "IP",
-        r"[0-9A-Fa-f:](?<![\w:.].)(?:[0-9A-Fa-f]{0,4}:){1,7}[0-9A-Fa-f]{1,4}(?![\w:])",
-        is_public_ip,
-        hints="::|:",
-        length=6,
-    ),
+    make_rule("IP", _IP6, is_public_ip, hints="::", length=7),
+    make_rule("IP", _IP6, is_public_ip, hints=":", length=15),
     make_rule("PASSPORT", r"[A-Z]{0,3}\d{6,9}(?![A-Za-z0-9])", hints="passport", before=rf"passport{_SAID}"),
     make_rule(
         "LICENCE",

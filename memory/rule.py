@@ -21,8 +21,8 @@ class Rule(NamedTuple):
     pattern: re.Pattern[str]
     """Group `value` is replaced, the whole match where there is none."""
 
-    hints: tuple[str, ...] = ()
-    """One of these must occur in the text in lower case, or the pattern is not tried; none: always tried."""
+    hints: tuple[str, ...] = ("",)
+    """One of these must occur in the text in lower case, or the pattern is not tried; `""` always does."""
 
     check: Check | None = None
     """Confirms the value: a checksum, a range, an entropy."""
@@ -49,4 +49,4 @@ def make_rule(
 ) -> Rule:
     """Compile a rule; hints are parted by `|`, `before` is in any case and ends where the value begins."""
     named = re.compile(f"(?i)(?:{before})$") if before else None
-    return Rule(label, re.compile(pattern), tuple(filter(None, hints.split("|"))), check, named, length)
+    return Rule(label, re.compile(pattern), tuple(hints.split("|")), check, named, length)

@@ -93,7 +93,7 @@ _NAME_OF_KEY = (
 _NAME_OF_PASSWORD = r"(?:password|passwort|passwd|passphrase|passcode|pwd)"  # noqa: S105 - likewise
 _PASSWORD_HINTS = "passw|passp|passc|pwd"  # noqa: S105 - words that go with one
 _ASSIGN = r"[\"']?[ \t]{0,4}(?::=|=>|=|:)[ \t]{0,4}"
-_BARE = r"(?P<value>[^\s\"'`,;&<>()\[\]{}\\|]{4,200}+)"
+_BARE = r"[^\s\"'`,;&<>()\[\]{}\\|]{4,200}+"
 
 SECRET_RULES: tuple[Rule, ...] = (
     make_rule(
@@ -131,17 +131,18 @@ SECRET_RULES: tuple[Rule, ...] = (
     make_rule("PASSWORD", r"://[^\s:/@\"'<>\\]{0,100}:(?P<value>[^\s/@\"'<>\\]{1,200}+)@", hints="://"),
     make_rule(
         "PASSWORD",
-        rf"(?i:{_NAME_OF_PASSWORD}){_ASSIGN}[\"'](?P<value>[^\"'\\\n]{{4,200}}+)[\"']",
+        rf"(?i:{_NAME_OF_PASSWORD}){_ASSIGN}[\"']?"
+        rf"(?P<value>(?<=\")[^\"\\\n]{{4,200}}(?=\")|(?<=')[^'\\\n]{{4,200}}(?=')|{_BARE})",
         _is_assigned,
         hints=_PASSWORD_HINTS,
     ),
-    make_rule("PASSWORD", rf"(?i:{_NAME_OF_PASSWORD}){_ASSIGN}{_BARE}", _is_assigned, hints=_PASSWORD_HINTS),
     make_rule(
         "PASSWORD",
         r"(?i:\b(?:pass[ -]?(?:word|phrase|code)|passwort|passwd|pwd|my pin|pin code)"
-        r"(?: (?:is|was|to|ist|now|currently|still|set|changed|reset)){1,3}):? {1,2}[\"'`]?" + _BARE,
+        r"(?: (?:is|was|to|ist|now|currently|still|set|changed|reset)){1,3}):? {1,2}"
+        rf"[\"'`]?(?P<value>{_BARE})",
         _is_said,
-        hints=f"{_PASSWORD_HINTS}|pass w|pass p|pass c|pass-|my pin|pin code",
+        hints=f"{_PASSWORD_HINTS}|pin ",
     ),
     make_rule(
         "TOKEN",
