@@ -15,8 +15,11 @@ ROOT = Path(__file__).parents[1]
 MOST_LINES = 500
 """Above this a file holds more than one thing."""
 
+MOST_IN_A_FUNCTION = 40
+"""Lines of a body without its docstring; above this it does more than one thing."""
+
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home/\w+)/\w")
-INDEX_HOST = re.compile(r"\bpypi\b|pythonhosted|--index-url|--extra-index|npmjs|crates\.io", re.IGNORECASE)
+INDEX_HOST = re.compile(r"\bpypi\.|pythonhosted|--index-url|--extra-index|npmjs|crates\.io", re.IGNORECASE)
 
 
 @cache
@@ -41,6 +44,24 @@ def test_no_source_file_is_longer_than_a_reader_can_hold() -> None:
     long = {named(file): len(file.read_text("utf-8").splitlines()) for file in tracked_python()}
 
     assert {name: lines for name, lines in long.items() if lines > MOST_LINES} == {}
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    long = []
+    for file in tracked_python():
+        if ROOT / "tests" in file.parents:
+            continue
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) and len(node.body) > 1 else node.body
+                lines = (node.end_lineno or 0) - body[0].lineno + 1
+                long += (
+                    [f"{named(file)}:{node.lineno} {node.name}: {lines}"]
+                    if lines > MOST_IN_A_FUNCTION
+                    else []
+                )
+
+    assert long == []
 
 
 def test_every_source_file_says_in_its_first_line_what_it_is() -> None:
