@@ -30,7 +30,6 @@ from agent.requests import (
     FeedbackRequest,
     InvocationRequest,
     QueryRequest,
-    RequestInvalid,
     parse_request,
     reply_body,
 )
@@ -90,6 +89,19 @@ class TurnRunner(Protocol):
     async def close(self) -> None:
         """Let go of everything."""
         ...
+
+
+class SessionUnnamed(AgentError):
+    """A request is about a session, and names none."""
+
+    code = "agent.session_unnamed"
+    kind = "not_found"
+
+    def __init__(self, action: str) -> None:
+        super().__init__(
+            f"`{action}` is about a session, and none is named.",
+            fix="Send the session id header, or `session_id`, of the session that is meant.",
+        )
 
 
 class Invocations:
@@ -165,7 +177,7 @@ def _work(
     """Return what answers `request`.
 
     Raises:
-        RequestInvalid: it is about a session, and names none.
+        SessionUnnamed: it is about a session, and names none.
     """
     if isinstance(request, QueryRequest):
         turn = TurnRequest(
@@ -182,10 +194,7 @@ def _work(
 
         return ask
     if where.is_new_session:
-        raise RequestInvalid(
-            f"`{request.action}` is about a session, and none is named.",
-            fix="Send the session id header, or `session_id`, of the session that is meant.",
-        )
+        raise SessionUnnamed(request.action)
     named = {"session_id": where.session_id, "request_id": where.request_id}
     if isinstance(request, FeedbackRequest):
         opinion = request

@@ -54,6 +54,7 @@ PING = {
         "time_of_last_update": {"type": "integer", "description": "Unix time of the last change (seconds)."},
     },
 }
+QUESTION = {"type": "string", "maxLength": 8000, "pattern": r"\S"}
 READY = {"type": "object", "required": ["status"], "properties": {"status": {"const": "ready"}}}
 
 
@@ -91,7 +92,7 @@ def write_openapi(file: Path = FILE) -> None:
 
 def _invocations() -> dict[str, Any]:
     replies = {
-        "oneOf": [_reference(model) for model in (InvocationReply, FeedbackReply, EndSessionReply)],
+        "anyOf": [_reference(model) for model in (InvocationReply, FeedbackReply, EndSessionReply)],
     }
     stream = {"type": "string", "description": "Events; the `data` of each is a StreamEvent."}
     return {
@@ -158,12 +159,18 @@ def _schemas() -> dict[str, Any]:
     _, asked = models_json_schema([(model, "validation") for model in REQUEST_MODELS], ref_template=REFERENCE)
     _, told = models_json_schema([(model, "serialization") for model in REPLY_MODELS], ref_template=REFERENCE)
     schemas: dict[str, Any] = told["$defs"] | asked["$defs"]
-    # exactly one name of the text, and something to say
-    question = {"type": "string", "maxLength": 8000, "pattern": r"\S"}
-    schemas["QueryRequest"]["oneOf"] = [
-        {"required": [name], "properties": {name: question}} for name in ("query", "prompt")
+    schemas["QueryRequest"]["oneOf"] = [_given("query", QUESTION), _given("prompt", QUESTION)]
+    schemas["FeedbackRequest"]["anyOf"] = [
+        _given("rating", {"type": "integer"}),
+        _given("resolved", {"type": "boolean"}),
+        _given("comment", {"pattern": r"\S"}),
     ]
     return schemas
+
+
+def _given(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Demand that a key is there and not null."""
+    return {"required": [name], "properties": {name: schema}}
 
 
 if __name__ == "__main__":

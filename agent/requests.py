@@ -5,7 +5,7 @@ import hashlib
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from memory.errors import AgentError
@@ -22,9 +22,20 @@ ID_PATTERN = "^[A-Za-z0-9][A-Za-z0-9_-]{0,255}$"
 
 REQUEST_ID_PATTERN = "^[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,255}$"
 
+IDENTITY_WORDS = ("user", "tenant", "actor")
+"""Keys that start like this try to say who is asking."""
+
 SessionId = Annotated[str, Field(pattern=ID_PATTERN)]
 RequestId = Annotated[str, Field(pattern=REQUEST_ID_PATTERN)]
 QueryText = Annotated[str, Field(max_length=8000, pattern=r"\S")]
+
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number: `4.0` is a whole one."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Rating = Annotated[int, Field(ge=1, le=5), BeforeValidator(_whole)]
 
 
 class RequestInvalid(AgentError):
@@ -50,8 +61,13 @@ class Request(BaseModel):
 
     def digest(self) -> bytes:
         """Return a digest of what is asked, whoever asks and however it is to be answered."""
-        text = self.model_dump_json(exclude={"session_id", "request_id", "stream"})
-        return hashlib.blake2b(text.encode(), digest_size=16).digest()
+        asked = self.model_dump(exclude={"session_id", "request_id", "stream", "query", "prompt"})
+        return hashlib.blake2b(orjson.dumps([asked, self.text]), digest_size=16).digest()
+
+    @property
+    def text(self) -> str:
+        """The question, where it is one."""
+        return ""
 
 
 class QueryRequest(Request):
@@ -68,7 +84,6 @@ class QueryRequest(Request):
 
     @property
     def text(self) -> str:
-        """The question."""
         return self.query or self.prompt or ""
 
 
@@ -76,7 +91,7 @@ class FeedbackRequest(Request):
     """What the user thinks of the session's last answer; at least one of the three is needed."""
 
     action: Literal["feedback"]
-    rating: Annotated[int, Field(ge=1, le=5)] | None = None
+    rating: Rating | None = None
     """1 (useless) to 5 (solved it)."""
 
     resolved: bool | None = None
@@ -227,6 +242,8 @@ def _invalid(detail: ErrorDetails, model: type[Request]) -> RequestInvalid:
 
 def _nearest(key: str, model: type[Request]) -> str:
     """Say where a key that `model` does not have belongs, or which one is meant."""
+    if key.lower().startswith(IDENTITY_WORDS):
+        return "Remove it: who is asking is told by the platform's headers alone."
     for action, other in REQUESTS.items():
         if key in other.model_fields:
             return f'`{key}` belongs to {{"action": "{action}"}}.'
