@@ -46,7 +46,7 @@ _TOKENS = {
     "nrak-": r"NRAK-[A-Z0-9]{27}",
     "age-secret-key-": r"AGE-SECRET-KEY-1[A-Z0-9]{58}",
     ":aa": r"\d{8,10}:AA[A-Za-z0-9_-]{32,34}",
-    "eyj": r"eyJ[A-Za-z0-9_=-]{10,}+\.[A-Za-z0-9_=-]{10,}+(?:\.[A-Za-z0-9_=-]*+)?",
+    "eyj": r"(?<![_-])eyJ[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]{10,}+(?:\.[A-Za-z0-9_-]*+)?",
 }
 """Hints to the format of a token; the last is a JSON Web Token."""
 
@@ -132,7 +132,7 @@ SECRET_RULES: tuple[Rule, ...] = (
     make_rule(
         "PASSWORD",
         rf"(?i:{_NAME_OF_PASSWORD}){_ASSIGN}[\"']?"
-        rf"(?P<value>(?<=\")[^\"\\\n]{{4,200}}(?=\")|(?<=')[^'\\\n]{{4,200}}(?=')|{_BARE})",
+        rf"(?P<value>(?<=\")[^\"\\\n]{{4,200}}(?=\")|(?<=')[^'\"\\\n]{{4,200}}(?=')|{_BARE})",
         _is_assigned,
         hints=_PASSWORD_HINTS,
     ),
