@@ -110,12 +110,16 @@ class SlipstreamApp(BedrockAgentCoreApp):
         options = {"log_config": None, "loop": "asyncio", "timeout_graceful_shutdown": CONNECTIONS_S}
         super().run(port, host, **(options | kwargs))
 
+    def start(self) -> None:
+        """Take requests; an app that was stopped may start again."""
+        self._invocations.is_stopping = False
+
     async def stop(self) -> None:
         """Take nothing new, finish what runs, move its events on, and close."""
         self._invocations.is_stopping = True
         await self._opening.cancel()
         await self._exchanges.settle(DRAIN_S)
-        runner = self._opening.opened
+        runner, self._opening.opened = self._opening.opened, None
         if runner is None:
             return
         try:
@@ -215,6 +219,7 @@ def serve_app(settings: "Settings") -> None:
 
 @asynccontextmanager
 async def _lifespan(app: SlipstreamApp) -> AsyncIterator[None]:
+    app.start()
     yield
     await app.stop()
 
