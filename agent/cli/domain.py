@@ -40,13 +40,14 @@ def show(name: Name, as_json: Json = False) -> None:
     Example: slipstream domain show solaris
     """
     from agent.settings import load_settings
-    from agent.views.text import domain_text
     from domains.loader import find_domain, load_domain
 
     found = load_domain(find_domain(name, load_settings().domains_dir))
     if as_json:
         write_json({"domain": found})
     else:
+        from agent.views.text import domain_text
+
         write(domain_text(found))
 
 
@@ -91,7 +92,8 @@ def new(
     settings = load_settings()
     folder = new_domain(name, into or settings.domains_dir or Path())
     write(str(folder))
-    talk(f"Edit {folder / 'domain.yaml'}, then: slipstream domain check ./{folder}")
+    path = folder if folder.is_absolute() else f"./{folder}"
+    talk(f"Edit {folder / 'domain.yaml'}, then: slipstream domain check {path}")
 
 
 def _counts(folder: Path) -> dict[str, int]:
