@@ -33,11 +33,11 @@ __all__ = ["SlipstreamApp", "TurnRunner", "make_app", "open_app", "serve_app"]
 
 LOG = logging.getLogger(__name__)
 
-DRAIN_S = 20.0
-"""How long a stopping server waits for running turns (seconds); a container gets about 30."""
+CONNECTIONS_S = 20
+"""How long a stopping server waits for clients to get their answers (seconds); a container gets 30."""
 
-CONNECTIONS_S = 5
-"""How long it waits before that for clients to take their answers (seconds)."""
+DRAIN_S = 5.0
+"""How long it then waits for turns whose clients have left (seconds)."""
 
 
 class PathUnknown(AgentError):
@@ -107,7 +107,12 @@ class SlipstreamApp(BedrockAgentCoreApp):
                 LOG.critical("%s (%s)", error, error.fix)
                 raise SystemExit(2) from None
             host = host or set_host
-        options = {"log_config": None, "loop": "asyncio", "timeout_graceful_shutdown": CONNECTIONS_S}
+        options = {
+            "log_config": None,
+            "loop": "asyncio",
+            "server_header": False,
+            "timeout_graceful_shutdown": CONNECTIONS_S,
+        }
         super().run(port, host, **(options | kwargs))
 
     def start(self) -> None:
@@ -204,10 +209,13 @@ def open_app(settings: "Settings | None" = None) -> SlipstreamApp:
 
     async def open_runtime() -> TurnRunner:
         # in a thread: importing LangGraph takes a second, in which /ping must be answered
-        wiring = await asyncio.to_thread(importlib.import_module, "agent.wiring")
-        runtime = await wiring.open_runtime(read())
+        known = await asyncio.to_thread(read)
+        await asyncio.to_thread(importlib.import_module, "agent.wiring")
+        from agent.wiring import open_runtime as open_whole
+
+        runtime = await open_whole(known)
         runtime.start_background()
-        return runtime  # type: ignore[no-any-return]  # imported by name
+        return runtime
 
     return make_app(open_runtime, rules=rules, where=lambda: (read().host, read().port))
 

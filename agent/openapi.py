@@ -98,7 +98,7 @@ def _invocations() -> dict[str, Any]:
     return {
         "operationId": "invoke",
         "summary": "Ask a question, give feedback, or end a session",
-        "description": "Sent again under the same request id, a request is answered again, not done again.",
+        "description": "Under a session and request id seen before, it is answered again, not done again.",
         "parameters": [
             _header("Session-Id", ID_PATTERN, "Session to go on with; a new one when absent."),
             _header("Request-Id", REQUEST_ID_PATTERN, "Id of this request; a new one when absent."),
