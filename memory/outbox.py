@@ -1,27 +1,31 @@
 """The outbox: events are journalled here before a reply leaves, and from here they go to the lake."""
 
+import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
+from memory.errors import StorageFailed
 from memory.events import dump_event, parse_event
 from memory.records import SessionEvent, TurnFinished
-from memory.sqlitefile import SqliteFile
+from memory.sqlitefile import Migration, SqliteFile
 
-MIGRATIONS = [
-    """
-    CREATE TABLE events (
-        position INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL,
-        session_id TEXT NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL
-    );
-    CREATE INDEX events_session ON events (tenant, session_id);
-    CREATE TABLE dead (event_id TEXT PRIMARY KEY, reason TEXT NOT NULL, body BLOB NOT NULL)
-    """,
+MIGRATIONS: list[Migration] = [
+    (
+        # Positions are never used twice: whoever deletes what it has delivered cannot meet anything newer.
+        """CREATE TABLE events (
+            position INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL,
+            session_id TEXT NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL
+        )""",
+        "CREATE INDEX events_session ON events (tenant, session_id)",
+        "CREATE TABLE dead (event_id TEXT PRIMARY KEY, reason TEXT NOT NULL, body BLOB NOT NULL)",
+    ),
 ]
 
-FREED_PAGES = 200
-"""Pages given back to the disk after a batch, so that the file shrinks without stopping anybody."""
+FREED_PAGES = 2000
+"""Pages given back to the disk after a batch, so that the file shrinks without stopping anybody for long."""
 
 Deliver = Callable[[Sequence[SessionEvent]], Awaitable[None]]
 
@@ -50,8 +54,8 @@ class SqliteOutbox:
         rows = [(e.event_id, e.tenant, e.session_id, e.kind, dump_event(e)) for e in events]
         await self._file.write(
             lambda c: c.executemany(
-                "INSERT OR IGNORE INTO events (event_id, tenant, session_id, kind, body) "
-                "VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO events (event_id, tenant, session_id, kind, body) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT DO NOTHING",
                 rows,
             )
         )
@@ -60,26 +64,28 @@ class SqliteOutbox:
         """Deliver the oldest events and forget them; returns how many were taken.
 
         They are forgotten only when `deliver` has returned, so a crash in between delivers them again.
-        A row that cannot be read is put aside with the reason and holds nobody up.
+        A row that cannot be read is put aside with the reason and holds nobody up. While somebody else
+        drains, nothing is taken.
         """
-        rows = self._file.read("SELECT position, body FROM events ORDER BY position LIMIT ?", (batch,))
-        good: list[SessionEvent] = []
-        bad: list[tuple[str, int]] = []
-        for position, body in rows:
-            try:
-                good.append(parse_event(body))
-            except ValueError as error:
-                bad.append((str(error), position))
-        if good:
-            await deliver(good)
-        if rows:
-            await self._file.write(lambda c: _forget(c, rows[-1][0], bad))
-        return len(rows)
+        if self.pending() == 0:
+            return 0
+        claim = self._claim()
+        if claim is None:
+            return 0
+        with closing(claim):
+            taken = await asyncio.to_thread(self._take, batch)
+            if taken.events:
+                await deliver(taken.events)
+            if taken.rows:
+                await self._file.write(taken.forget)
+            return taken.rows
 
     def pending(self) -> int:
         """Return how many events wait (count)."""
-        [(count,)] = self._file.read("SELECT count(*) FROM events")
-        return int(count)
+        [(count,)] = self._file.read(
+            "SELECT (SELECT max(position) FROM events) - (SELECT min(position) FROM events) + 1"
+        )
+        return int(count or 0)
 
     def dead(self) -> int:
         """Return how many rows could not be read and were put aside (count)."""
@@ -103,18 +109,63 @@ class SqliteOutbox:
         )
         return [event for event in _readable(body for (body,) in rows) if isinstance(event, TurnFinished)]
 
+    def _take(self, batch: int) -> "_Batch":
+        rows = self._file.read("SELECT position, body FROM events ORDER BY position LIMIT ?", (batch,))
+        events: list[SessionEvent] = []
+        unreadable: list[tuple[str, int]] = []
+        for position, body in rows:
+            try:
+                events.append(parse_event(body))
+            except ValueError as error:
+                unreadable.append((str(error), position))
+        return _Batch(len(rows), rows[-1][0] if rows else 0, events, unreadable)
 
-def _readable(bodies: Iterator[bytes]) -> Iterator[SessionEvent]:
+    def _claim(self) -> sqlite3.Connection | None:
+        """Take the right to drain, given up on closing; `None` when somebody else has it.
+
+        It is a lock on a file beside the journal: one that a killed process leaves is gone at once.
+        """
+        path = self._file.path.with_suffix(".drain")
+        try:
+            claim = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+            try:
+                claim.execute("BEGIN EXCLUSIVE")
+            except sqlite3.Error as error:
+                claim.close()
+                if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+                    return None
+                raise
+        except sqlite3.Error as error:
+            raise StorageFailed(str(path), str(error)) from error
+        return claim
+
+
+class _Batch(NamedTuple):
+    """What one round takes out of the journal."""
+
+    rows: int
+    """How many (count)."""
+
+    last: int
+    """Position of the last row taken."""
+
+    events: list[SessionEvent]
+    unreadable: list[tuple[str, int]]
+    """Reason and position."""
+
+    def forget(self, connection: sqlite3.Connection) -> None:
+        connection.executemany(
+            "INSERT OR REPLACE INTO dead SELECT event_id, ?, body FROM events WHERE position = ?",
+            self.unreadable,
+        )
+        connection.execute("DELETE FROM events WHERE position <= ?", (self.last,))
+        connection.execute(f"PRAGMA incremental_vacuum({FREED_PAGES})").fetchall()
+
+
+def _readable(bodies: Iterable[bytes]) -> Iterator[SessionEvent]:
+    """Yield what this version can read; a newer one may have written the rest."""
     for body in bodies:
         try:
             yield parse_event(body)
         except ValueError:
             continue
-
-
-def _forget(connection: sqlite3.Connection, last: int, bad: Sequence[tuple[str, int]]) -> None:
-    connection.executemany(
-        "INSERT OR REPLACE INTO dead SELECT event_id, ?, body FROM events WHERE position = ?", bad
-    )
-    connection.execute("DELETE FROM events WHERE position <= ?", (last,))
-    connection.execute(f"PRAGMA incremental_vacuum({FREED_PAGES})").fetchall()

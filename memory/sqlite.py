@@ -8,26 +8,27 @@ from sqlite3 import Connection
 
 from memory.errors import AgentError, SessionForeign
 from memory.records import Conversation, Profile, Release
-from memory.sqlitefile import SqliteFile
+from memory.sqlitefile import Migration, SqliteFile
 
-MIGRATIONS = [
-    """
-    CREATE TABLE profiles (
-        tenant TEXT, user TEXT, body TEXT NOT NULL, PRIMARY KEY (tenant, user)
-    ) WITHOUT ROWID;
-    CREATE TABLE conversations (
-        tenant TEXT, session_id TEXT, user TEXT NOT NULL, domain TEXT NOT NULL, turns INTEGER NOT NULL,
-        started_at TEXT NOT NULL, last_at TEXT NOT NULL, completed INTEGER NOT NULL,
-        PRIMARY KEY (tenant, session_id)
-    ) WITHOUT ROWID;
-    CREATE INDEX conversations_open ON conversations (tenant, last_at) WHERE completed = 0;
-    CREATE TABLE releases (
-        tenant TEXT, domain TEXT, release_id TEXT, number INTEGER NOT NULL, body TEXT NOT NULL,
-        PRIMARY KEY (tenant, domain, release_id)
-    ) WITHOUT ROWID;
-    CREATE TABLE live (tenant TEXT, domain TEXT, release_id TEXT NOT NULL, PRIMARY KEY (tenant, domain))
-    WITHOUT ROWID
-    """,
+MIGRATIONS: list[Migration] = [
+    (
+        """CREATE TABLE profiles (
+            tenant TEXT, user TEXT, body TEXT NOT NULL, PRIMARY KEY (tenant, user)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE conversations (
+            tenant TEXT, session_id TEXT, user TEXT NOT NULL, domain TEXT NOT NULL, turns INTEGER NOT NULL,
+            started_at TEXT NOT NULL, last_at TEXT NOT NULL, completed INTEGER NOT NULL,
+            PRIMARY KEY (tenant, session_id)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX conversations_open ON conversations (tenant, last_at) WHERE completed = 0",
+        """CREATE TABLE releases (
+            tenant TEXT, domain TEXT, release_id TEXT, number INTEGER NOT NULL, body TEXT NOT NULL,
+            PRIMARY KEY (tenant, domain, release_id)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE live (
+            tenant TEXT, domain TEXT, release_id TEXT NOT NULL, PRIMARY KEY (tenant, domain)
+        ) WITHOUT ROWID""",
+    ),
 ]
 
 

@@ -1,4 +1,4 @@
-"""One SQLite file: a connection, its lock, its migrations, and its errors in our words."""
+"""One SQLite file: its two connections, their locks, its migrations, and its errors in our words."""
 
 import asyncio
 import sqlite3
@@ -10,17 +10,29 @@ from typing import Any, Literal, TypeVar
 
 from memory.errors import StorageFailed
 
-BUSY_S = 5.0
-"""How long to wait for another process that writes (seconds)."""
+BUSY_MS = 5000
+"""How long to wait for another process that writes (milliseconds)."""
 
-Migration = str
-"""SQL script that takes a file from one version to the next."""
+JOURNAL_BYTES = 8_000_000
+"""To this size the write-ahead log shrinks again after a burst."""
+
+Migration = tuple[str, ...]
+"""Statements that take a file from one version to the next."""
 
 Result = TypeVar("Result")
 
 
+class _Busy(Exception):
+    """Somebody else is writing at this moment."""
+
+
 class SqliteFile:
-    """A connection that threads share; blocking work goes to a thread, quick reads may run at once."""
+    """A file that threads and processes share.
+
+    Reads go over a connection of their own and run at once: in WAL mode they wait for nobody. A write that
+    does not reach the disk at once (`NORMAL`) runs at once too, because a thread costs four times as much;
+    it goes to a thread when the file is busy, and always when it has to wait for the disk (`FULL`).
+    """
 
     def __init__(
         self, path: Path, migrations: Sequence[Migration], *, synchronous: Literal["FULL", "NORMAL"]
@@ -30,62 +42,97 @@ class SqliteFile:
         Raises:
             StorageFailed: the file cannot be used, or is of a newer version.
         """
-        self._path = path
-        self._lock = threading.Lock()
+        self.path = path
+        self._writes_at_once = synchronous == "NORMAL"
+        self._writing = threading.Lock()
+        self._reading = threading.Lock()
         with self._translated():
-            self._connection = sqlite3.connect(
-                path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute(f"PRAGMA synchronous={synchronous}")
-        self._migrate(migrations)
-
-    def read(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Return all rows of a query that is known to be quick."""
-        with self._translated(), self._lock:
-            return self._connection.execute(sql, values).fetchall()
-
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Hold the file for writing; all of it is stored, or nothing."""
-        with self._translated(), self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._writer = self._connect()
             try:
-                yield self._connection
-                self._connection.execute("COMMIT")
+                self._writer.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+                self._writer.execute("PRAGMA auto_vacuum=INCREMENTAL")
+                self._writer.execute("PRAGMA journal_mode=WAL")
+                self._writer.execute(f"PRAGMA journal_size_limit={JOURNAL_BYTES}")
+                self._writer.execute(f"PRAGMA synchronous={synchronous}")
+                self._migrate(migrations)
+                self._reader = self._connect()
+                self._reader.execute("PRAGMA query_only=1")
             except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+                self._writer.close()
                 raise
 
+    def read(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of a query that is known to be quick.
+
+        Raises:
+            StorageFailed: the file cannot be read.
+        """
+        with self._translated(), self._reading:
+            return self._reader.execute(sql, values).fetchall()
+
     async def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Run `work` in a transaction, in a thread, because it may wait for the disk."""
+        """Run `work` in a transaction: all of it is stored, or nothing.
 
-        def run() -> Result:
-            with self.transaction() as connection:
-                return work(connection)
-
-        return await asyncio.to_thread(run)
+        Raises:
+            StorageFailed: it could not be stored.
+        """
+        if self._writes_at_once:
+            try:
+                return self._transaction(work, wait=False)
+            except _Busy:
+                pass
+        return await asyncio.to_thread(self._transaction, work, wait=True)
 
     def close(self) -> None:
-        """Close the connection."""
-        with self._lock:
-            self._connection.close()
+        """Close both connections."""
+        with self._writing, self._reading:
+            self._reader.close()
+            self._writer.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
+
+    def _transaction(self, work: Callable[[sqlite3.Connection], Result], *, wait: bool) -> Result:
+        if not self._writing.acquire(blocking=wait):
+            raise _Busy
+        try:
+            with self._translated():
+                self._begin(wait=wait)
+                try:
+                    result = work(self._writer)
+                    self._writer.execute("COMMIT")
+                except BaseException:
+                    if self._writer.in_transaction:
+                        self._writer.execute("ROLLBACK")
+                    raise
+                return result
+        finally:
+            self._writing.release()
+
+    def _begin(self, *, wait: bool) -> None:
+        """Take the write lock before `work` reads anything, so that nobody can write in between."""
+        self._writer.execute(f"PRAGMA busy_timeout={BUSY_MS if wait else 0}")
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY and not wait:
+                raise _Busy from None
+            raise
 
     def _migrate(self, migrations: Sequence[Migration]) -> None:
-        with self.transaction() as connection:
-            [version] = connection.execute("PRAGMA user_version").fetchone()
-            if version > len(migrations):
-                raise StorageFailed(str(self._path), f"it is of version {version}, newer than this program")
-            for number in range(version, len(migrations)):
-                for statement in migrations[number].split(";"):
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA user_version={len(migrations)}")
+        self._writer.execute("BEGIN IMMEDIATE")
+        [version] = self._writer.execute("PRAGMA user_version").fetchone()
+        if version > len(migrations):
+            raise StorageFailed(str(self.path), f"it is of version {version}, newer than this program")
+        for statements in migrations[version:]:
+            for statement in statements:
+                self._writer.execute(statement)
+        self._writer.execute(f"PRAGMA user_version={len(migrations)}")
+        self._writer.execute("COMMIT")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
-            raise StorageFailed(str(self._path), str(error)) from error
+            raise StorageFailed(str(self.path), str(error)) from error

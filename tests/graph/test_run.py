@@ -195,9 +195,9 @@ async def test_what_the_knowledge_does_not_hold_is_refused(tmp_path: Path) -> No
 async def test_a_full_disk_does_not_keep_the_answer(tmp_path: Path) -> None:
     async with open_bench(tmp_path) as bench:
         [(pages,)] = bench.outbox._file.read("PRAGMA page_count")
-        bench.outbox._file.read(f"PRAGMA max_page_count={pages}")
+        await bench.outbox._file.write(lambda c: c.execute(f"PRAGMA max_page_count={pages}").fetchall())
         replies = [await bench.ask(LEAK, session=f"s-{n}") for n in range(12)]
-        bench.outbox._file.read("PRAGMA max_page_count=1000000")
+        await bench.outbox._file.write(lambda c: c.execute("PRAGMA max_page_count=1000000").fetchall())
         after = await bench.ask(LEAK, session="s-after")
         [(check,)] = bench.outbox._file.read("PRAGMA integrity_check")
 
