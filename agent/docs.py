@@ -11,6 +11,7 @@ import typer
 
 from agent.cli import app
 from agent.cli.failures import exit_status
+from agent.openapi import openapi_text
 from agent.settings import FILE, Settings, environment_names
 from memory.errors import AgentError
 
@@ -109,6 +110,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "settings.md": settings_page,
     "errors.md": errors_page,
+    "openapi.json": openapi_text,
 }
 """The generated pages by file name."""
 

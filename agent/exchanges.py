@@ -221,6 +221,7 @@ class Exchanges:
     def _close(self, exchange: Exchange) -> None:
         """Keep an answer for repeats; a failure is not kept, so that a repeat can do better."""
         del self._running[exchange.key]
+        exchange.task = None  # its context holds the headers and the token of the request
         if isinstance(exchange.outcome, bytes) and exchange.digest is not None:
             exchange.condense()
             self._answered[exchange.key] = (self._clock(), exchange)

@@ -1,8 +1,7 @@
-"""The OpenAPI description of the edge, written from the models that check requests."""
+"""The OpenAPI description of the edge, made from the models that check requests; `make docs` writes it."""
 
 import json
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -21,7 +20,6 @@ from agent.requests import (
 )
 from memory.turns import StreamEvent
 
-FILE = Path(__file__).parent.parent / "docs" / "openapi.json"
 JSON = "application/json"
 STREAM = "text/event-stream"
 REFERENCE = "#/components/schemas/{model}"
@@ -83,11 +81,6 @@ def openapi() -> dict[str, Any]:
         },
         "components": {"schemas": _schemas(), "responses": {code: _error(ERRORS[code]) for code in ERRORS}},
     }
-
-
-def write_openapi(file: Path = FILE) -> None:
-    """Write the description for those who read it without a server."""
-    file.write_text(openapi_text(), encoding="utf-8")
 
 
 def _invocations() -> dict[str, Any]:
@@ -171,7 +164,3 @@ def _schemas() -> dict[str, Any]:
 def _given(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     """Demand that a key is there and not null."""
     return {"required": [name], "properties": {name: schema}}
-
-
-if __name__ == "__main__":
-    write_openapi()

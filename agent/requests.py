@@ -171,8 +171,7 @@ def error_body(error: AgentError) -> bytes:
 
 def reply_body(reply: TurnReply) -> bytes:
     """Return the JSON body of an answer."""
-    fields = {name: getattr(reply, name) for name in TurnReply.model_fields}
-    return InvocationReply.model_construct(**fields, result=reply.reply).model_dump_json().encode()
+    return orjson.dumps(reply.model_dump(mode="json") | {"result": reply.reply})
 
 
 # --- reading ------------------------------------------------------------------------------------

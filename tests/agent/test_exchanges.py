@@ -207,6 +207,16 @@ async def test_what_does_not_end_in_time_is_stopped_and_says_so() -> None:
     assert exchanges.running == 0
 
 
+async def test_an_answer_that_is_kept_holds_nothing_of_the_requests_context() -> None:
+    exchanges = make()
+    _, work = counted()
+    exchange = exchanges.begin(KEY, b"d", work)
+    await exchange.result()
+
+    assert exchange.task is None
+    assert exchanges.begin(KEY, b"d", work) is exchange
+
+
 async def test_a_stream_that_is_too_long_keeps_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "BUFFER_BYTES", 1000)
 
