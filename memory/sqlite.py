@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -109,7 +109,7 @@ class SqliteConversationStore:
     async def open(self, session_id: str, *, user: str, domain: str, at: datetime) -> Conversation:
         known = self._find(session_id)
         if known is None:
-            row = (session_id, self._tenant, user, domain, 0, at.isoformat(), at.isoformat(), 0)
+            row = (session_id, self._tenant, user, domain, 0, _stamp(at), _stamp(at), 0)
             await self._file.write(
                 lambda c: c.execute(
                     f"INSERT OR IGNORE INTO conversations ({CONVERSATION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
@@ -128,7 +128,7 @@ class SqliteConversationStore:
         return known
 
     async def touch(self, session_id: str, *, turns: int, at: datetime) -> None:
-        values = (turns, at.isoformat(), self._tenant, session_id)
+        values = (turns, _stamp(at), self._tenant, session_id)
         await self._file.write(
             lambda c: c.execute(
                 "UPDATE conversations SET turns = max(turns, ?), last_at = ?, completed = 0 "
@@ -138,7 +138,7 @@ class SqliteConversationStore:
         )
 
     async def complete(self, session_id: str, *, at: datetime) -> bool:
-        values = (at.isoformat(), self._tenant, session_id)
+        values = (_stamp(at), self._tenant, session_id)
         done = await self._file.write(
             lambda c: (
                 c.execute(
@@ -154,7 +154,7 @@ class SqliteConversationStore:
         rows = self._file.read(
             f"SELECT {CONVERSATION} FROM conversations "  # noqa: S608
             "WHERE tenant = ? AND completed = 0 AND last_at < ? ORDER BY last_at, session_id",
-            (self._tenant, before.isoformat()),
+            (self._tenant, _stamp(before)),
         )
         return [_conversation(row) for row in rows]
 
@@ -164,6 +164,11 @@ class SqliteConversationStore:
             (self._tenant, session_id),
         )
         return _conversation(rows[0]) if rows else None
+
+
+def _stamp(at: datetime) -> str:
+    """Write a time so that the order of the texts is the order of the times."""
+    return at.astimezone(UTC).isoformat()
 
 
 def _conversation(row: tuple[object, ...]) -> Conversation:
