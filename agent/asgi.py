@@ -16,6 +16,14 @@ STATUS: dict[ErrorKind, int] = {
     "internal": 500,
 }
 
+AWS_NAMES = {
+    401: "AccessDeniedException",
+    404: "ResourceNotFoundException",
+    500: "InternalServerException",
+    503: "ThrottlingException",
+}
+"""What `InvokeAgentRuntime` calls these; all other errors are about the request."""
+
 RETRY_AFTER_S = 1
 """What `Retry-After` says when the answer is 503: an opening or a turn takes about that long."""
 
@@ -100,9 +108,15 @@ async def send_json(send: Send, status: int, body: bytes, headers: tuple[Header,
     await send({"type": "http.response.body", "body": body})
 
 
-async def send_error(send: Send, error: AgentError, headers: tuple[Header, ...] = ()) -> None:
-    """Send an error with its status; one that passes by itself says when to try again."""
+async def send_error(
+    send: Send, error: AgentError, headers: tuple[Header, ...] = (), *, for_boto3: bool = False
+) -> None:
+    """Send an error with its status; one that passes by itself says when to try again.
+
+    `for_boto3`: name it as the service would, so that a local boto3 raises an exception with its text.
+    """
     status = http_status(error)
     if status == STATUS["unavailable"]:
         headers = (*headers, (b"retry-after", str(RETRY_AFTER_S).encode()))
-    await send_json(send, status, error_body(error), headers)
+    aws_name = AWS_NAMES.get(status, "ValidationException") if for_boto3 else None
+    await send_json(send, status, error_body(error, aws_name), headers)

@@ -127,27 +127,28 @@ class Invocations:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start_s = time.perf_counter()
+        is_stand_in = "arn" in scope["path_params"]
         try:
-            await self._answer(scope, receive, send)
+            await self._answer(scope, receive, send, is_stand_in=is_stand_in)
             status = 200
         except ClientGone:
             return
         except AgentError as refused:
             status = http_status(refused)
-            await send_error(send, refused, _id_headers())
+            await send_error(send, refused, _id_headers(), for_boto3=is_stand_in)
         except Exception:
             LOG.exception("A request failed")
             failed = RequestFailed(REQUEST_ID.get() or _bind_ids(str(uuid4()), ""))
             status = http_status(failed)
-            await send_error(send, failed, _id_headers())
+            await send_error(send, failed, _id_headers(), for_boto3=is_stand_in)
         LOG.info("answered %d in %.1f ms", status, (time.perf_counter() - start_s) * 1000)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, *, is_stand_in: bool) -> None:
         if self.is_stopping:
             raise ServerStopping
         headers = read_headers(scope, SAYS_WHO)
         request = parse_request(await read_body(headers, receive))
-        where = address(headers, request, is_stand_in="arn" in scope["path_params"])
+        where = address(headers, request, is_stand_in=is_stand_in)
         self._enter(scope, where)
         runner = await self._opening.get()
         caller = identify(headers, self._rules())

@@ -26,13 +26,14 @@ class Opening(Generic[Opened]):
     def __init__(self, open_it: Callable[[], Awaitable[Opened]]) -> None:
         self._open_it = open_it
         self._task: asyncio.Task[Opened | StartFailed] | None = None
+        self._was_tried = False
         self.opened: Opened | None = None
         """`None` until it is open."""
 
     def start(self) -> None:
-        """Begin in the background, unless that was done."""
-        if self.opened is None and self._task is None:
-            self._task = asyncio.create_task(self._open())
+        """Begin in the background, once; after a failure only a request tries again."""
+        if not self._was_tried:
+            self._begin()
 
     async def get(self) -> Opened:
         """Return what was opened; all who come while it opens wait for the same.
@@ -42,9 +43,7 @@ class Opening(Generic[Opened]):
         """
         if self.opened is not None:
             return self.opened
-        self.start()
-        assert self._task is not None
-        found = await asyncio.shield(self._task)
+        found = await asyncio.shield(self._begin())
         if isinstance(found, StartFailed):
             raise found
         return found
@@ -55,14 +54,21 @@ class Opening(Generic[Opened]):
             self._task.cancel()
             await asyncio.wait([self._task])
 
+    def _begin(self) -> "asyncio.Task[Opened | StartFailed]":
+        if self._task is None:
+            self._was_tried = True
+            self._task = asyncio.create_task(self._open())
+        return self._task
+
     async def _open(self) -> Opened | StartFailed:
         try:
             self.opened = opened = await self._open_it()
         except AgentError as error:
             LOG.error("The runtime did not open: %s (%s)", error, error.fix)  # noqa: TRY400 - told, not dumped
             return StartFailed(f"The agent cannot start: {error}", fix=error.fix)
-        except Exception:
-            LOG.exception("The runtime did not open")
+        except Exception as error:
+            # no request is part of this yet, so that the text can be told, redacted as every line
+            LOG.exception("The runtime did not open: %s", error)  # noqa: TRY401
             return StartFailed(
                 "The agent cannot start; the reason is in its log.", fix="Read the log, then try again."
             )

@@ -164,9 +164,12 @@ def error_detail(error: AgentError) -> dict[str, str]:
     return {"code": error.code, "message": str(error), "fix": error.fix}
 
 
-def error_body(error: AgentError) -> bytes:
-    """Return the JSON body that tells `error`."""
-    return orjson.dumps({"error": error_detail(error), "schema": 1})
+def error_body(error: AgentError, aws_name: str | None = None) -> bytes:
+    """Return the JSON body that tells `error`; `aws_name` adds the keys that boto3 looks for."""
+    told: dict[str, Any] = {"error": error_detail(error), "schema": 1}
+    if aws_name is not None:
+        told |= {"__type": aws_name, "message": f"{error} {error.fix}"}
+    return orjson.dumps(told)
 
 
 def reply_body(reply: TurnReply) -> bytes:

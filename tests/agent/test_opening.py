@@ -52,6 +52,26 @@ async def test_a_failure_names_what_to_do_and_the_next_one_tries_again() -> None
     assert await opening.get() == "open"
 
 
+async def test_after_a_failure_pings_do_not_try_again() -> None:
+    attempts = 0
+
+    async def open_it() -> str:
+        nonlocal attempts
+        attempts += 1
+        raise StorageFailed("state", "no space left")
+
+    opening = Opening(open_it)
+    for _ in range(3):
+        opening.start()
+        with pytest.raises(StartFailed):
+            await opening.get()
+    seen = attempts
+    opening.start()
+    await asyncio.sleep(0)
+
+    assert (seen, attempts) == (3, 3)
+
+
 async def test_an_unexpected_failure_tells_nothing_of_itself() -> None:
     async def open_it() -> str:
         raise RuntimeError("password in a connection string")

@@ -14,7 +14,9 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ReadTimeoutError
+
+from agent.client import ServerRefused, stream_served
 
 ROOT = Path(__file__).parents[2]
 ARN = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/slipstream-a1b2c3"
@@ -135,15 +137,47 @@ def test_boto3_invokes_it_as_if_it_were_aws(server: Server, monkeypatch: pytest.
         accept="text/event-stream",
         payload=b'{"prompt": "Why?"}',
     )
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(client.exceptions.ValidationException, match="valid string, got `1`"):
         client.invoke_agent_runtime(agentRuntimeArn=ARN, payload=b'{"prompt": 1}')
+    with pytest.raises(client.exceptions.ResourceNotFoundException, match="no session"):
+        client.invoke_agent_runtime(agentRuntimeArn=ARN, payload=b'{"prompt": "foreign"}')
 
     assert json.loads(plain["response"].read())["result"] == "You asked: Why?"
     assert plain["runtimeSessionId"] == session
     assert b"event: final" in streamed["response"].read()
     assert streamed["contentType"].startswith("text/event-stream")
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     client.close()
+
+
+def test_a_call_that_boto3_sends_three_times_runs_one_turn(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_AGENTCORE", f"http://127.0.0.1:{server.port}")
+    client = boto3.client(
+        "bedrock-agentcore",
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 3, "mode": "standard"}, read_timeout=0.3),
+    )
+
+    with pytest.raises(ReadTimeoutError):
+        client.invoke_agent_runtime(
+            agentRuntimeArn=ARN, runtimeSessionId="s" * 36, payload=b'{"prompt": "wait"}'
+        )
+
+    assert server.lines() == ["waiting"]
+    client.close()
+
+
+def test_the_commands_own_client_reads_the_stream(server: Server) -> None:
+    url = f"http://127.0.0.1:{server.port}"
+
+    events = list(stream_served(url, {"query": "count a b"}, session_id="s-1"))
+
+    assert [event.type for event in events] == ["start", "token", "token", "final"]
+    with pytest.raises(ServerRefused, match="nowhere"):
+        list(stream_served(url, {"query": "x", "domain": "nowhere"}, session_id="s-1"))
 
 
 def run_python(code: str) -> str:
