@@ -2,11 +2,22 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 
 
 def make_event_id(session_id: str, request_id: str, turn: int, seq: int) -> str:
-    """Return 32 hex digits that follow from the arguments: written again, it is the same event."""
-    return hashlib.sha256(f"{session_id}\x00{request_id}\x00{turn}\x00{seq}".encode()).hexdigest()[:32]
+    """Return 32 hex digits that follow from the arguments: written again, it is the same event.
+
+    Ids of one request share their first half, so that an index keeps them side by side.
+    """
+    request = hashlib.sha256(f"{session_id}\x00{request_id}".encode()).hexdigest()
+    return f"{request[:20]}{turn & 0xFFFFFF:06x}{seq & 0xFFFFFF:06x}"
+
+
+def make_pattern_id(domain: str, pattern_type: str, labels: Sequence[str]) -> str:
+    """Return `p-` and 16 hex digits that follow from the arguments: the same in every release."""
+    text = "\x00".join([domain, pattern_type, *labels])
+    return f"p-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def new_session_id() -> str:

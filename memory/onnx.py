@@ -96,8 +96,9 @@ class OnnxEmbedder(Embeddings):
         else:
             weights = mask[..., None].astype(np.float32)
             pooled = (states * weights).sum(1) / np.maximum(weights.sum(1), 1)
-        norms = np.linalg.norm(pooled, axis=1, keepdims=True)
-        unit: Vectors = np.asarray(pooled / np.maximum(norms, 1e-12), np.float32)
+        unit: Vectors = (pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-12)).astype(
+            np.float32
+        )
         return unit
 
     def query(self, text: str) -> Vectors:
@@ -106,7 +107,7 @@ class OnnxEmbedder(Embeddings):
             if text in self._known:
                 self._known.move_to_end(text)
                 return self._known[text]
-        vector = self._embed_batch([text])[0]
+        vector: Vectors = self._embed_batch([text])[0]
         with self._lock:
             self._known[text] = vector
             if len(self._known) > REMEMBERED:
@@ -151,7 +152,7 @@ def open_embedder(name: str = "minilm") -> OnnxEmbedder:
             raise EmbedderUnusable(name, f"`{file}` is not there")
     about = folder / "embedder.json"
     try:
-        pooling = json.loads(about.read_text()).get("pooling", "mean") if about.is_file() else "mean"
+        pooling: Pooling = json.loads(about.read_text())["pooling"] if about.is_file() else "mean"
         digest = hashlib.sha256(model.read_bytes()).hexdigest()
         return OnnxEmbedder(folder.name, model, tokenizer, pooling=pooling, digest=digest)
     except Exception as error:

@@ -1,9 +1,8 @@
-"""The local classifying skill: logistic regression on sentence embeddings, calibrated, with an honest doubt."""
+"""The local classifying skill: logistic regression on sentence embeddings, calibrated, with honest doubt."""
 
 import asyncio
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ CLASSIFIER_VERSION = 1
 
 FOLDS = 5
 RIDGE = 3e-4
-"""Weight of the squared length of the coefficients, per example (chosen on few-shot CLINC150 and BANKING77)."""
+"""Weight of the squared length of the coefficients, against the mean loss of an example."""
 
 STEPS = 150
 TEMPERATURES = np.geomspace(0.05, 2.0, 40)
@@ -68,7 +67,7 @@ class LocalClassifier:
         return [known[text] for text in texts]
 
     def _analysis(self, logits: Matrix) -> Analysis:
-        """Sum the labels' probabilities by intent; a text below the foreign score is damped by how far below."""
+        """Sum the labels' probabilities by intent; damp them as far as the text is unlike all examples."""
         p = _softmax(logits)
         doubt = min(1.0, float(np.exp(logits.max() - self._head.foreign_below)))
         by_intent = np.bincount(self._intent_of, p, minlength=len(self._intents))
@@ -127,7 +126,7 @@ def _fit(examples: list[tuple[str, Step]], embedder: Embeddings) -> Head:
 
 
 def _held_out_logits(x: Matrix, y: NDArray[np.int64], classes: int) -> Matrix:
-    """Return the logits of each example from a fit that has not seen it; folds take turns within each class."""
+    """Return the logits of each example from a fit without it; folds take turns within each class."""
     place = np.zeros(len(y), int)
     for label in range(classes):
         members = np.flatnonzero(y == label)
@@ -144,7 +143,7 @@ def _held_out_logits(x: Matrix, y: NDArray[np.int64], classes: int) -> Matrix:
 
 
 def _regress(x: Matrix, y: NDArray[np.int64], classes: int) -> Matrix:
-    """Minimise the ridge-penalised cross entropy by Nesterov's accelerated gradient; convex, so it is the optimum."""
+    """Minimise the ridge-penalised cross entropy (convex) by Nesterov's accelerated gradient."""
     n = len(y)
     target = np.zeros((n, classes))
     target[np.arange(n), y] = 1
@@ -185,11 +184,11 @@ def _softmax(logits: Matrix) -> Matrix:
 
 
 def _embed(embedder: Embeddings, texts: Sequence[str]) -> Matrix:
-    if isinstance(embedder, OnnxEmbedder):
-        found = [embedder.query(texts[0])] if len(texts) == 1 else embedder.embed(texts)
-    else:
-        found = embedder.embed_documents(list(texts))
-    return np.asarray(found, np.float64)
+    if not isinstance(embedder, OnnxEmbedder):
+        return np.asarray(embedder.embed_documents(list(texts)), np.float64)
+    if len(texts) == 1:
+        return np.asarray([embedder.query(texts[0])], np.float64)
+    return np.asarray(embedder.embed(texts), np.float64)
 
 
 def _read(file: Path) -> Head | None:
@@ -217,4 +216,4 @@ def _write(file: Path, head: Head) -> None:
         temperature=head.temperature,
         foreign_below=head.foreign_below,
     )
-    os.replace(beside, file)
+    beside.replace(file)

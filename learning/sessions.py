@@ -1,0 +1,185 @@
+"""Sessions from events: the steps of each in order, with its outcome."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memory.records import (
+    FeedbackGiven,
+    Outcome,
+    SessionCompleted,
+    SessionEvent,
+    Step,
+    TurnFinished,
+)
+
+STEPS_AT_MOST = 2_000
+"""Steps of one session that are looked at; what is longer is a machine, and its tail adds nothing."""
+
+SOLVED, UNSOLVED, UNKNOWN = 1, 0, -1
+"""Codes of outcomes; an escalated session counts as unsolved."""
+
+
+class Turn(NamedTuple):
+    """A turn that may be a step, as small as millions of them need."""
+
+    event_id: str
+    session_id: str
+    user: str
+    turn: int
+    at: float
+    """Unix time (seconds)."""
+
+    query: str
+    step: Step
+    label_source: str
+
+
+@dataclass
+class Gathered:
+    """What was read from the lake, before it is put in order."""
+
+    turns: dict[str, Turn] = field(default_factory=dict)
+    """By event id."""
+
+    feedback: dict[str, tuple[float, Outcome]] = field(default_factory=dict)
+    """Session to the last word of its user, with the time of it."""
+
+    completed: dict[str, Outcome] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """All sessions as columns; session `n` has the steps `offsets[n]` to `offsets[n + 1]`."""
+
+    ids: list[str]
+    labels: list[str]
+    """The vocabulary, in order."""
+
+    steps: NDArray[np.int32]
+    """Numbers of labels, one a step."""
+
+    times: NDArray[np.float64]
+    """Unix time of each step (seconds)."""
+
+    offsets: NDArray[np.int64]
+    users: NDArray[np.int32]
+    """Number of the user, one a session."""
+
+    user_keys: list[str]
+    outcomes: NDArray[np.int8]
+    """`SOLVED`, `UNSOLVED` or `UNKNOWN`, one a session."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+async def gather(events: AsyncIterator[SessionEvent]) -> Gathered:
+    """Read events in any order; a repeat changes nothing."""
+    found = Gathered()
+    async for event in events:
+        if isinstance(event, TurnFinished):
+            if event.reply_kind in ("answer", "refusal", "static"):
+                found.turns[event.event_id] = Turn(
+                    event.event_id,
+                    event.session_id,
+                    event.user,
+                    event.turn,
+                    event.at.timestamp(),
+                    event.query,
+                    Step(intent=event.intent, topic=event.topic),
+                    event.label_source,
+                )
+        elif isinstance(event, FeedbackGiven):
+            _heed(found, event)
+        elif isinstance(event, SessionCompleted) and event.outcome != "unknown":
+            found.completed[event.session_id] = event.outcome
+    return found
+
+
+def _heed(found: Gathered, event: FeedbackGiven) -> None:
+    """Keep the last feedback that says whether the session was solved."""
+    if event.resolved is None:
+        return
+    at = event.at.timestamp()
+    if at >= found.feedback.get(event.session_id, (0.0, "unknown"))[0]:
+        found.feedback[event.session_id] = (at, "solved" if event.resolved else "unsolved")
+
+
+def arrange(found: Gathered, named: Mapping[str, Step]) -> Sessions:
+    """Put the turns in order; `named` gives steps by event id that classification found or changed."""
+    by_session: dict[str, list[Turn]] = {}
+    for turn in found.turns.values():
+        by_session.setdefault(turn.session_id, []).append(turn)
+    ids = sorted(by_session)
+    numbers: dict[str, int] = {}
+    users: dict[str, int] = {}
+    steps: list[int] = []
+    times: list[float] = []
+    offsets, owners, outcomes = [0], [], []
+    for session_id in ids:
+        turns = sorted(by_session[session_id], key=lambda turn: (turn.turn, turn.at))[:STEPS_AT_MOST]
+        for turn in turns:
+            label = named.get(turn.event_id, turn.step).label
+            if label != "none":
+                steps.append(numbers.setdefault(label, len(numbers)))
+                times.append(turn.at)
+        offsets.append(len(steps))
+        owners.append(users.setdefault(turns[0].user, len(users)))
+        outcomes.append(_outcome(session_id, found))
+    return _sort_labels(
+        Sessions(
+            ids,
+            list(numbers),
+            np.array(steps, np.int32),
+            np.array(times, np.float64),
+            np.array(offsets, np.int64),
+            np.array(owners, np.int32),
+            list(users),
+            np.array(outcomes, np.int8),
+        )
+    )
+
+
+def _outcome(session_id: str, found: Gathered) -> int:
+    """The user's own word counts first, then how the session was completed."""
+    said = found.feedback.get(session_id)
+    outcome = said[1] if said else found.completed.get(session_id, "unknown")
+    return {"solved": SOLVED, "unknown": UNKNOWN}.get(outcome, UNSOLVED)
+
+
+def _sort_labels(sessions: Sessions) -> Sessions:
+    """Number labels in alphabetical order, so that the same log gives the same numbers."""
+    order = sorted(range(len(sessions.labels)), key=lambda number: sessions.labels[number])
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    return replace(
+        sessions,
+        labels=[sessions.labels[number] for number in order],
+        steps=rank[sessions.steps] if len(order) else sessions.steps,
+    )
+
+
+def choose(sessions: Sessions, chosen: Iterable[int]) -> Sessions:
+    """Return some of the sessions, in the order given, with the same labels and users."""
+    numbers = list(chosen)
+    spans = [(int(sessions.offsets[n]), int(sessions.offsets[n + 1])) for n in numbers]
+    places = np.concatenate([np.arange(a, b) for a, b in spans]) if spans else np.zeros(0, np.int64)
+    return replace(
+        sessions,
+        ids=[sessions.ids[n] for n in numbers],
+        steps=sessions.steps[places],
+        times=sessions.times[places],
+        offsets=np.concatenate([[0], np.cumsum([b - a for a, b in spans])]).astype(np.int64),
+        users=sessions.users[numbers],
+        outcomes=sessions.outcomes[numbers],
+    )
+
+
+def moment(seconds: float) -> datetime:
+    """Return a Unix time as an aware UTC datetime."""
+    return datetime.fromtimestamp(seconds, UTC)

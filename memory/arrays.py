@@ -1,0 +1,293 @@
+"""The pattern index as flat sorted arrays: mapped from disk, shared by processes, immutable."""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memory.errors import AgentError
+from memory.ids import make_pattern_id
+from memory.ports import FlowMatch
+from memory.records import Pattern, Suggestion
+
+FORMAT = 1
+ORDER = 4
+"""Longest context (steps) that is looked up."""
+
+START = 0
+"""Stands before the first step of a session in a context; labels count from 1 there."""
+
+RISK_PRIOR = 4.0
+"""Sessions that the failure rate of a shorter context counts for, in that of a longer one."""
+
+SMALL_BYTES = 1 << 20
+"""Columns below this are read outright: a memory map costs more than it saves."""
+
+_PRIME = 0x9E3779B97F4A7C15
+_MASK = 0xFFFFFFFFFFFFFFFF
+
+
+def extend_key(key: int, number: int) -> int:
+    """Return the key of a context with one more step before it; contexts grow backwards."""
+    mixed = ((key ^ (number + 1)) * _PRIME) & _MASK
+    return mixed ^ (mixed >> 29)
+
+
+EMPTY_KEY = 0x5D1B3
+"""Key of the context without steps."""
+
+
+class Contexts(NamedTuple):
+    """What followed each context; all columns are sorted by the key."""
+
+    keys: NDArray[np.uint64]
+    starts: NDArray[np.int64]
+    """First row of each context in the columns below; one more at the end."""
+
+    left: NDArray[np.float32]
+    """Share of probability that goes to the next shorter context."""
+
+    solved: NDArray[np.int32]
+    """Sessions with this context that were solved (count)."""
+
+    known: NDArray[np.int32]
+    """Sessions with this context and a known outcome (count)."""
+
+    labels: NDArray[np.int32]
+    shares: NDArray[np.float32]
+    """Discounted probability of the label after the context."""
+
+    counts: NDArray[np.int32]
+    """Sessions that show the context followed by the label (count)."""
+
+    label_solved: NDArray[np.int32]
+    label_known: NDArray[np.int32]
+
+
+class Habits(NamedTuple):
+    """What each user did after a step, sorted by key."""
+
+    keys: NDArray[np.uint64]
+    starts: NDArray[np.int64]
+    labels: NDArray[np.int32]
+    counts: NDArray[np.int32]
+
+
+class Tuning(NamedTuple):
+    """What was fitted on held-out sessions."""
+
+    power: float
+    """Exponent that calibrates the probabilities."""
+
+    habit: float
+    """Steps of the population that count as much as one of the user's own; 0 switches habits off."""
+
+
+class PatternIndexBroken(AgentError):
+    """The files of a release are not what they should be."""
+
+    code = "memory.pattern_index_broken"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"The pattern index in `{folder}` cannot be read.", fix="Run `slipstream learn` again."
+        )
+
+
+class ArrayPatternIndex:
+    """`PatternIndex` of one release."""
+
+    def __init__(
+        self, folder: Path, domain: str, labels: list[str], contexts: Contexts, habits: Habits, tuning: Tuning
+    ) -> None:
+        self._folder = folder
+        self._domain = domain
+        self._labels = labels
+        self._numbers = {label: number for number, label in enumerate(labels)}
+        self._contexts = contexts
+        self._habits = habits
+        self._tuning = tuning
+
+    async def match(self, flow: Sequence[str], *, user: str | None, k: int = 3) -> FlowMatch:
+        chain = self._chain(flow)
+        chances = self._population(chain)
+        chances = self._tilted(chances, flow, user)
+        powered = chances**self._tuning.power
+        powered /= powered.sum()
+        best = np.argsort(-powered, kind="stable")[:k]
+        suggestions = [
+            self._suggestion(int(number), float(powered[number]), flow, chain)
+            for number in best
+            if powered[number] > 0
+        ]
+        return FlowMatch([found for found in suggestions if found is not None], self._risk(chain))
+
+    async def patterns(self, *, limit: int = 50) -> list[Pattern]:
+        return self._patterns[:limit]
+
+    def tuned(self, tuning: Tuning) -> "ArrayPatternIndex":
+        """Return the same patterns under another tuning."""
+        return ArrayPatternIndex(
+            self._folder, self._domain, self._labels, self._contexts, self._habits, tuning
+        )
+
+    def number(self, label: str) -> int:
+        """Return the place of a label in `chances`; -1 when it is not known."""
+        return self._numbers.get(label, -1)
+
+    def chances(self, flow: Sequence[str], *, user: str | None = None) -> dict[str, float]:
+        """Return the probability of every label after `flow`, for evaluation."""
+        powered = self._tilted(self._population(self._chain(flow)), flow, user) ** self._tuning.power
+        powered /= powered.sum()
+        return dict(zip(self._labels, powered.tolist(), strict=True))
+
+    @cached_property
+    def _patterns(self) -> list[Pattern]:
+        """Read when first asked for: no turn needs them."""
+        lines = (self._folder / "patterns.jsonl").read_bytes().splitlines()
+        return [Pattern.model_validate_json(line) for line in lines]
+
+    def _chain(self, flow: Sequence[str]) -> list[tuple[int, int]]:
+        """Return (row, length) of the known contexts that end the flow, shortest first."""
+        keys = self._contexts.keys
+        found: list[tuple[int, int]] = []
+        key = EMPTY_KEY
+        recent = [self._numbers.get(label, -2) + 1 for label in flow[-ORDER:]]
+        steps = [*recent[::-1], START] if len(flow) < ORDER else recent[::-1]
+        for length, number in enumerate([None, *steps]):
+            if number is not None:
+                if number < 0:
+                    break
+                key = extend_key(key, number)
+            row = int(np.searchsorted(keys, np.uint64(key)))
+            if row == len(keys) or int(keys[row]) != key:
+                break
+            found.append((row, length))
+        return found
+
+    def _population(self, chain: list[tuple[int, int]]) -> NDArray[np.float64]:
+        """Interpolate from the longest context down; what is left at the end is spread evenly."""
+        contexts = self._contexts
+        chances = np.zeros(len(self._labels))
+        mass = 1.0
+        for row, _ in reversed(chain):
+            start, end = int(contexts.starts[row]), int(contexts.starts[row + 1])
+            chances[contexts.labels[start:end]] += mass * contexts.shares[start:end]
+            mass *= float(contexts.left[row])
+        return chances + mass / len(self._labels)
+
+    def _tilted(
+        self, chances: NDArray[np.float64], flow: Sequence[str], user: str | None
+    ) -> NDArray[np.float64]:
+        """Mix in the user's own habits after the last step, by how much is known of them."""
+        if user is None or not self._tuning.habit:
+            return chances
+        last = self._numbers.get(flow[-1], -2) if flow else -1
+        key = np.uint64(habit_key(user, last))
+        row = int(np.searchsorted(self._habits.keys, key))
+        if row == len(self._habits.keys) or self._habits.keys[row] != key:
+            return chances
+        start, end = int(self._habits.starts[row]), int(self._habits.starts[row + 1])
+        counts = self._habits.counts[start:end]
+        share = counts.sum() / (counts.sum() + self._tuning.habit)
+        tilted = chances * (1 - share)
+        tilted[self._habits.labels[start:end]] += share * counts / counts.sum()
+        return tilted
+
+    def _suggestion(
+        self, label: int, chance: float, flow: Sequence[str], chain: list[tuple[int, int]]
+    ) -> Suggestion | None:
+        """Name the longest context that the label was seen after; `None` when it never was."""
+        contexts = self._contexts
+        for row, length in reversed(chain):
+            start, end = int(contexts.starts[row]), int(contexts.starts[row + 1])
+            place = np.flatnonzero(contexts.labels[start:end] == label)
+            if not len(place):
+                continue
+            at = start + int(place[0])
+            steps = list(flow[len(flow) - min(length, len(flow)) :]) if length else []
+            known = int(contexts.label_known[at])
+            return Suggestion(
+                label=self._labels[label],
+                confidence=round(chance, 4),
+                pattern_id=make_pattern_id(self._domain, "sequence", [*steps, self._labels[label]]),
+                support=int(contexts.counts[at]),
+                success_rate=round(int(contexts.label_solved[at]) / known, 3) if known else None,
+                why=" > ".join(steps),
+            )
+        return None
+
+    def _risk(self, chain: list[tuple[int, int]]) -> float | None:
+        """Estimate the failure rate from the shortest context to the longest, each a prior for the next."""
+        rate: float | None = None
+        for row, _ in chain:
+            known = int(self._contexts.known[row])
+            if not known:
+                continue
+            failed = known - int(self._contexts.solved[row])
+            rate = failed / known if rate is None else (failed + RISK_PRIOR * rate) / (known + RISK_PRIOR)
+        return rate
+
+
+def habit_key(user: str, label: int) -> int:
+    """Return the key of what `user` (a user key) does after a label; -1 stands for the start."""
+    try:
+        seed = int(user, 16) & _MASK
+    except ValueError:
+        seed = int.from_bytes(user.encode()[:8].ljust(8, b"\0"), "big")
+    return extend_key(seed, label + 1)
+
+
+def write_index(
+    folder: Path,
+    *,
+    domain: str,
+    labels: list[str],
+    contexts: Contexts,
+    habits: Habits,
+    tuning: Tuning,
+    patterns: Sequence[Pattern],
+) -> None:
+    """Write a release's index beside and rename it: the folder is whole or absent."""
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    for prefix, columns in (("context", contexts), ("habit", habits)):
+        for name, column in columns._asdict().items():
+            np.save(beside / f"{prefix}-{name}.npy", column)
+    lines = "".join(f"{pattern.model_dump_json()}\n" for pattern in patterns)
+    (beside / "patterns.jsonl").write_text(lines, encoding="utf-8")
+    about = {"format": FORMAT, "domain": domain, "labels": labels, "tuning": tuning._asdict()}
+    (beside / "index.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    beside.rename(folder)
+
+
+def open_pattern_index(folder: Path) -> ArrayPatternIndex:
+    """Map an index into memory.
+
+    Raises:
+        PatternIndexBroken: a file is missing or damaged.
+    """
+    try:
+        about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        contexts = Contexts(*(_map(folder / f"context-{name}.npy") for name in Contexts._fields))
+        habits = Habits(*(_map(folder / f"habit-{name}.npy") for name in Habits._fields))
+        tuning = Tuning(**about["tuning"])
+        return ArrayPatternIndex(folder, about["domain"], about["labels"], contexts, habits, tuning)
+    except (OSError, ValueError, KeyError, TypeError):
+        raise PatternIndexBroken(folder) from None
+
+
+def _map(file: Path) -> NDArray[np.generic]:
+    column: NDArray[np.generic] = np.load(file, allow_pickle=False)
+    if column.nbytes < SMALL_BYTES:
+        return column
+    mapped: NDArray[np.generic] = np.load(file, mmap_mode="r", allow_pickle=False)
+    return mapped
