@@ -83,6 +83,20 @@ class SqliteFile:
                 pass
         return await asyncio.to_thread(self._transaction, work, wait=True)
 
+    async def shrink(self, pages: int) -> None:
+        """Give up to `pages` unused pages back to the disk.
+
+        Raises:
+            StorageFailed: the file cannot be written.
+        """
+
+        def work() -> None:
+            with self._translated(), self._writing:
+                # A script, because `execute` stops at the first page.
+                self._writer.executescript(f"PRAGMA incremental_vacuum({pages})")
+
+        await asyncio.to_thread(work)
+
     def close(self) -> None:
         """Close both connections."""
         with self._writing, self._reading:
