@@ -131,7 +131,7 @@ class Invocations:
         try:
             await self._answer(scope, receive, send, is_stand_in=is_stand_in)
             status = 200
-        except ClientGone:
+        except (ClientGone, OSError):  # some servers raise OSError when the client is gone
             return
         except AgentError as refused:
             status = http_status(refused)

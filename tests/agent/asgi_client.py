@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import MutableMapping
 from typing import Any, NamedTuple
 
 from starlette.types import ASGIApp
@@ -60,7 +61,15 @@ class Connection:
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 8080),
         }
-        self.task = asyncio.create_task(app(scope, self.incoming.get, self.outgoing.put))  # type: ignore[arg-type]
+        self.is_broken = False
+        """The server can send nothing any more, and says so."""
+
+        self.task = asyncio.create_task(app(scope, self.incoming.get, self._send))  # type: ignore[arg-type]
+
+    async def _send(self, message: MutableMapping[str, Any]) -> None:
+        if self.is_broken:
+            raise BrokenPipeError
+        self.outgoing.put_nowait(dict(message))
 
     def leave(self) -> None:
         """Close the connection as a client would."""

@@ -194,3 +194,14 @@ async def test_nothing_stays_behind_when_streams_are_over(app: SlipstreamApp, ru
 
     await until(lambda: len(asyncio.all_tasks()) == before)
     assert (await call(app, "GET", "/ping")).json["status"] == "Healthy"
+
+
+async def test_a_server_that_cannot_send_any_more_ends_the_stream_quietly(
+    app: SlipstreamApp, runner: EchoRunner
+) -> None:
+    connection = stream(app, "wait", AGAIN)
+    connection.is_broken = True
+    runner.gate.set()
+    await connection.task
+
+    assert (await ask(app, {"query": "wait"}, AGAIN)).json["turn"] == 1
