@@ -91,7 +91,7 @@ class Exchange:
         """Of what was asked; `None` when nobody else knows the request id, so that it cannot come again."""
 
         self.frames: list[bytes] = []
-        """Its events so far, encoded; readers keep the list and their place in it."""
+        """Its events so far, encoded."""
 
         self.outcome: bytes | AgentError | None = None
         """Body of the answer, or what went wrong; `None` while it runs."""
@@ -123,9 +123,14 @@ class Exchange:
         self._wake()
 
     def condense(self) -> None:
-        """Keep the end alone for those who ask later; who reads already has the list."""
-        if isinstance(self.outcome, bytes):
-            self.frames = [final_frame(0, self.outcome)]
+        """Keep the outcome alone for those who ask later; who reads already has the list."""
+        self.frames = []
+
+    def stream(self) -> list[bytes]:
+        """Return its events so far, a list that grows; of a condensed exchange the end alone."""
+        if isinstance(self.outcome, bytes) and not self.frames:
+            return [final_frame(0, self.outcome)]
+        return self.frames
 
     async def result(self) -> bytes:
         """Wait for the body of the answer; the work goes on when the waiter is gone.

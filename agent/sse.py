@@ -93,7 +93,7 @@ async def send_stream(
 
 
 async def _pump(exchange: Exchange, bell: Bell, send: Send, headers: tuple[Header, ...]) -> None:
-    frames, done, is_open = exchange.frames, 0, False
+    frames, done, is_open = exchange.stream(), 0, False
     is_over = False
     while not (is_over or bell.client_left):
         is_over = exchange.outcome is not None
