@@ -214,6 +214,11 @@ def open_app(settings: "Settings | None" = None) -> SlipstreamApp:
         from agent.wiring import open_runtime as open_whole
 
         runtime = await open_whole(known)
+        try:
+            await runtime.warm()
+        except BaseException:
+            await runtime.close()
+            raise
         runtime.start_background()
         return runtime
 

@@ -15,7 +15,8 @@ from agent.settings import Settings
 from domains.loader import domain_names
 from graph.run import TurnGraph, run_turn, thread_id
 from graph.state import Services
-from learning.pipeline import LearnReport, Progress, learn
+from learning.pipeline import LearnReport, learn
+from learning.progress import Progress
 from memory.errors import StorageFailed
 from memory.ids import make_event_id
 from memory.onnx import embedder_identity
@@ -244,6 +245,14 @@ class Runtime:
             advanced=self.settings.advanced_analytics,
             on_progress=on_progress,
         )
+
+    async def warm(self) -> None:
+        """Open the default domain, so that the first turn finds its models and indexes ready.
+
+        Raises:
+            DomainUnknown: there is no such domain.
+        """
+        await self._parts.services(self.default_domain, self.settings.tenant)
 
     # --- living and ending -----------------------------------------------------------------------
 
