@@ -4,12 +4,17 @@ Each entry opens the adapter below a folder and yields what the suite asks: the 
 function from a tenant to its store.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from langchain_core.embeddings import Embeddings
+
+from memory.hybrid import build_index, open_index
 from memory.outbox import open_outbox
-from memory.ports import ConversationStore, EventSink, ProfileStore, Registry
+from memory.parquet import open_lake
+from memory.ports import ConversationStore, EventSink, KnowledgeIndex, Lake, ProfileStore, Registry
+from memory.records import Passage
 from memory.sqlite import open_store
 
 
@@ -37,7 +42,31 @@ def _sqlite_outbox(folder: Path) -> Iterator[EventSink]:
         yield outbox
 
 
+@contextmanager
+def _parquet_lake(folder: Path) -> Iterator[Lake]:
+    yield open_lake(folder / "lake")
+
+
+class LetterCounts(Embeddings):
+    """An embedder that needs no model: how often each letter occurs."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [self.embed_query(text) for text in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        counts = [1.0, *(float(text.lower().count(chr(code))) for code in range(ord("a"), ord("z") + 1))]
+        length = sum(count * count for count in counts) ** 0.5
+        return [count / length for count in counts]
+
+
+def _hybrid_knowledge(folder: Path, passages: Sequence[Passage]) -> KnowledgeIndex:
+    build_index(folder, passages, LetterCounts())
+    return open_index(folder, LetterCounts())
+
+
 PROFILE_STORES = {"sqlite": _sqlite_profiles}
 CONVERSATION_STORES = {"sqlite": _sqlite_conversations}
 REGISTRIES = {"sqlite": _sqlite_registry}
 EVENT_SINKS = {"sqlite": _sqlite_outbox}
+LAKES = {"parquet": _parquet_lake}
+KNOWLEDGE_INDEXES = {"hybrid": _hybrid_knowledge}

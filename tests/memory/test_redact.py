@@ -217,9 +217,12 @@ def test_what_is_nested_too_deep_is_withheld_and_not_kept_unread() -> None:
     assert written.count("[") == MAX_DEPTH + 1
 
 
-HOSTILE = """a|1|1 |(1|1-|1.1.1.|a@|a@a.|@|a:|::|eyJ|eyJ1-|1-eyJ|eyJaaaaaaaaaaa.|://a:|token=|password is |password:
-my password is is is |-----BEGIN PRIVATE KEY-----|call me at |(at|a (at) a|4111 |GB12 |born on |x1 |\\n|\\u00|"|=
-\t|٣|Aa1/|SG.aaaaaaaaaaaaaaaa""".replace("\n", "|").split("|")
+HOSTILE = [
+    "a", "1", "1 ", "(1", "1-", "1.1.1.", "a@", "a@a.", "@", "a:", "::", "eyJ", "eyJ1-", "1-eyJ", "eyJaaaaa.",
+    "://a:", "token=", "password is ", "password:", "my password is is is ", "-----BEGIN PRIVATE KEY-----",
+    "call me at ", "(at", "a (at) a", "4111 ", "GB12 ", "born on ", "x1 ", "\\n", "\\u00", '"', "=", "\t",
+    "٣", "Aa1/", "SG.aaaaaaaaaaaaaaaa",
+]  # fmt: skip
 
 
 def test_hostile_text_is_done_in_linear_time() -> None:
