@@ -85,9 +85,8 @@ async def run_demo(
     kind = "SAMPLE sessions written for this demo" if stage.sample else "recorded sessions"
     say(f"1. Replaying {len(stage.sessions):,} {kind} ({steps:,} steps) through the event path into the lake")
     report = await _replay_and_learn(own, stage, on_progress)
-    say(
-        f"2. Learned {report.patterns:,} patterns from {report.sessions:,} sessions: release {report.release_id}"
-    )
+    learned = f"{report.patterns:,} patterns from {report.sessions:,} sessions"
+    say(f"2. Learned {learned}: release {report.release_id}")
     if sessions:
         await _describe(own, on_progress)
     return await _ask(own, stage, folder, say, on_progress)
@@ -135,9 +134,7 @@ async def _replay_and_learn(settings: Settings, stage: Stage, on_progress: OnPro
 
 def _events(session: RecordedSession, settings: Settings, stage: Stage) -> list[SessionEvent]:
     """Return a session's events; sample sessions come without labels, so that learning has to name them."""
-    events = recorded_events(
-        session, tenant=settings.tenant, domain=stage.domain, sample=stage.sample, redact=redact
-    )
+    events = recorded_events(session, tenant=settings.tenant, domain=stage.domain, sample=stage.sample)
     if not stage.sample:
         return events
     nameless = {"intent": "none", "topic": None, "confidence": 0.0, "label_source": "none"}

@@ -1,7 +1,7 @@
 """Batch classification: names the steps that nobody has named yet, or that another classifier has."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -71,10 +71,10 @@ def _read(store: Path) -> dict[str, Step]:
     return known
 
 
-def _write(store: Path, rows: list[dict[str, object]]) -> None:
+def _write(store: Path, rows: Sequence[Mapping[str, object]]) -> None:
     """Write a batch whole or not at all; its name follows from the turns in it."""
     store.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256("".join(str(row["event_id"]) for row in rows).encode()).hexdigest()[:32]
     beside = store / f".{name}.new"
-    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), beside, compression="zstd")
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=SCHEMA), beside, compression="zstd")
     beside.replace(store / f"{name}.parquet")

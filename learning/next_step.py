@@ -5,8 +5,9 @@ Source: Chen and Goodman, "An empirical study of smoothing techniques for langua
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,8 @@ HABITS = (0.0, 3.0, 10.0, 30.0)
 CAUTIOUS = Tuning(power=0.9, habit=0.0)
 ECE_BINS = 15
 
-Ints = NDArray[np.int64]
+Column = NDArray[Any]
+Ints = NDArray[np.integer[Any]]
 Keys = NDArray[np.uint64]
 
 
@@ -55,7 +57,8 @@ class Model(NamedTuple):
 
 def fit(sessions: Sessions, domain: str) -> Model:
     """Choose the tuning on held-out sessions, then fit on all of them."""
-    tuning, metrics = CAUTIOUS, {}
+    tuning = CAUTIOUS
+    metrics: dict[str, float] = {}
     if len(sessions) >= FEW_SESSIONS:
         held, rest = _split(sessions)
         tuning, metrics = _tune(_index(rest, domain, CAUTIOUS), held)
@@ -104,14 +107,23 @@ class Level(NamedTuple):
 
 def _count(sessions: Sessions) -> tuple[list[str], Contexts, Habits]:
     """Return labels, contexts and habits; what fewer than `MIN_USERS` users did is left out."""
-    levels = list(_levels(sessions))
-    by_label = np.bincount(levels[0].label, levels[0].users, minlength=len(sessions.labels))
-    kept = np.flatnonzero(by_label >= MIN_USERS)
-    number = np.full(len(sessions.labels), -1, np.int64)
+    known = _shared_labels(sessions)
+    levels = list(_levels(known))
+    foreign = len(known.labels)
+    parts = [_smooth(level, level.varied, foreign) for level in levels[:-1]]
+    parts.append(_smooth(levels[-1], levels[-1].raw, foreign))
+    return known.labels, _join(parts), _habits(known)
+
+
+def _shared_labels(sessions: Sessions) -> Sessions:
+    """Keep the labels that enough users made; all others become one number more than there are labels."""
+    owner = np.repeat(sessions.users, np.diff(sessions.offsets))
+    label, _ = _distinct(sessions.steps.astype(np.int64), owner, len(sessions.user_keys))
+    users = np.bincount(label, minlength=len(sessions.labels))
+    kept = np.flatnonzero(users >= MIN_USERS)
+    number = np.full(len(sessions.labels), len(kept), np.int32)
     number[kept] = np.arange(len(kept))
-    parts = [_smooth(level, level.raw, number) for level in levels[:-1]]
-    parts.append(_smooth(levels[-1], levels[-1].raw, number))
-    return [sessions.labels[n] for n in kept], _join(parts), _habits(sessions, number)
+    return replace(sessions, labels=[sessions.labels[n] for n in kept], steps=number[sessions.steps])
 
 
 def _levels(sessions: Sessions) -> Iterator[Level]:
@@ -142,7 +154,7 @@ def _level(
     keys: Keys, at: Ints, before: Ints, whole: NDArray[np.bool_], sessions: Sessions, session: Ints
 ) -> Level:
     """Count one length; `whole` marks contexts that begin with the session: nothing stands before."""
-    width = max(len(sessions.labels), 1)
+    width = len(sessions.labels) + 1
     found, context = np.unique(keys, return_inverse=True)
     pairs, pair = np.unique(context * width + sessions.steps[at], return_inverse=True)
     raw = np.bincount(pair, minlength=len(pairs))
@@ -180,11 +192,11 @@ def _distinct(left: Ints, right: Ints, width: int) -> tuple[Ints, Ints]:
 # --- smoothing -------------------------------------------------------------------------------------
 
 
-def _smooth(level: Level, counts: Ints, number: Ints) -> Contexts:
+def _smooth(level: Level, counts: Ints, foreign: int) -> Contexts:
     """Discount the counts; pairs that too few users made give their share to shorter contexts."""
     totals = np.bincount(level.context, counts, minlength=len(level.keys))
     share = (counts - _discounts(counts)[np.minimum(counts, 3)]) / totals[level.context]
-    kept = (level.users >= MIN_USERS) & (number[level.label] >= 0)
+    kept = (level.users >= MIN_USERS) & (level.label < foreign)
     held = np.bincount(level.context[kept], share[kept], minlength=len(level.keys))
     rows = np.bincount(level.context[kept], minlength=len(level.keys))
     return Contexts(
@@ -193,7 +205,7 @@ def _smooth(level: Level, counts: Ints, number: Ints) -> Contexts:
         left=np.maximum(1 - held, 0).astype(np.float32),
         solved=level.context_solved.astype(np.int32),
         known=level.context_known.astype(np.int32),
-        labels=number[level.label[kept]].astype(np.int32),
+        labels=level.label[kept].astype(np.int32),
         shares=share[kept].astype(np.float32),
         counts=level.sessions[kept].astype(np.int32),
         label_solved=level.solved[kept].astype(np.int32),
@@ -209,7 +221,8 @@ def _discounts(counts: Ints) -> NDArray[np.float64]:
     y = n1 / (n1 + 2 * n2)
     three = 3 - 4 * y * n4 / n3 if n3 else 1.0
     found = np.array([0.0, 1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, three])
-    return np.clip(found, 0, [0, 0.95, 1.9, 2.85])
+    clipped: NDArray[np.float64] = np.clip(found, 0, [0, 0.95, 1.9, 2.85])
+    return clipped
 
 
 def _join(parts: list[Contexts]) -> Contexts:
@@ -221,11 +234,13 @@ def _join(parts: list[Contexts]) -> Contexts:
     order = shown[np.argsort(keys[shown], kind="stable")]
     places = np.concatenate([np.arange(first[n], first[n] + rows[n]) for n in order]) if len(order) else order
 
-    def context(name: str) -> NDArray[np.generic]:
-        return np.concatenate([getattr(part, name) for part in parts])[order]
+    def context(name: str) -> Column:
+        found: Column = np.concatenate([getattr(part, name) for part in parts])[order]
+        return found
 
-    def row(name: str) -> NDArray[np.generic]:
-        return np.concatenate([getattr(part, name) for part in parts])[places]
+    def row(name: str) -> Column:
+        found: Column = np.concatenate([getattr(part, name) for part in parts])[places]
+        return found
 
     return Contexts(
         keys=keys[order],
@@ -241,30 +256,28 @@ def _join(parts: list[Contexts]) -> Contexts:
     )
 
 
-def _habits(sessions: Sessions, number: Ints) -> Habits:
+def _habits(sessions: Sessions) -> Habits:
     """Count what each user did after each step; a user's own habits are shown to that user only."""
-    lengths = np.diff(sessions.offsets)
-    session = np.repeat(np.arange(len(sessions)), lengths)
-    steps = number[sessions.steps]
-    first = np.arange(len(steps)) == np.repeat(sessions.offsets[:-1], lengths)
-    last = np.where(first, -1, np.concatenate([[-1], steps[:-1]])) if len(steps) else steps
-    counts: dict[tuple[int, int], int] = {}
-    users = sessions.users[session]
-    width = max(len(sessions.labels), 1) + 1
-    triples, times = np.unique((users * width + last + 1) * width + steps + 1, return_counts=True)
+    owner = np.repeat(sessions.users, np.diff(sessions.offsets)).astype(np.int64)
+    steps = sessions.steps.astype(np.int64)
+    before = np.concatenate([[-1], steps[:-1]])[: len(steps)]
+    before[sessions.offsets[:-1][np.diff(sessions.offsets) > 0]] = -1
+    foreign, width = len(sessions.labels), len(sessions.labels) + 2
+    triples, times = np.unique((owner * width + before + 1) * width + steps, return_counts=True)
+    rows = []
     for triple, seen in zip(triples.tolist(), times.tolist(), strict=True):
         head, label = divmod(triple, width)
-        owner, before = divmod(head, width)
-        if label:
-            counts[habit_key(sessions.user_keys[owner], before - 1), label - 1] = seen
-    ordered = sorted(counts.items())
-    keys = np.array([key for (key, _), _ in ordered], np.uint64)
+        user, last = divmod(head, width)
+        if label < foreign and last - 1 < foreign:
+            rows.append((habit_key(sessions.user_keys[user], last - 1), label, seen))
+    rows.sort()
+    keys = np.array([key for key, _, _ in rows], np.uint64)
     found, starts = np.unique(keys, return_index=True)
     return Habits(
         keys=found,
         starts=np.concatenate([starts, [len(keys)]]),
-        labels=np.array([label for (_, label), _ in ordered], np.int32),
-        counts=np.array([seen for _, seen in ordered], np.int32),
+        labels=np.array([label for _, label, _ in rows], np.int32),
+        counts=np.array([seen for _, _, seen in rows], np.int32),
     )
 
 

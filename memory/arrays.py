@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from memory.errors import AgentError
 from memory.ids import make_pattern_id
 from memory.ports import FlowMatch
 from memory.records import Pattern, Suggestion
+
+Column = NDArray[Any]
 
 FORMAT = 1
 ORDER = 4
@@ -44,39 +46,46 @@ EMPTY_KEY = 0x5D1B3
 
 
 class Contexts(NamedTuple):
-    """What followed each context; all columns are sorted by the key."""
+    """What followed each context; the columns of contexts are sorted by key."""
 
-    keys: NDArray[np.uint64]
-    starts: NDArray[np.int64]
-    """First row of each context in the columns below; one more at the end."""
+    keys: Column
+    """Key of each context (uint64)."""
 
-    left: NDArray[np.float32]
-    """Share of probability that goes to the next shorter context."""
+    starts: Column
+    """First row of each context in the columns of rows, and one past the last (int64)."""
 
-    solved: NDArray[np.int32]
-    """Sessions with this context that were solved (count)."""
+    left: Column
+    """Share of probability that goes to the next shorter context (float32)."""
 
-    known: NDArray[np.int32]
-    """Sessions with this context and a known outcome (count)."""
+    solved: Column
+    """Sessions with this context that were solved (count, int32)."""
 
-    labels: NDArray[np.int32]
-    shares: NDArray[np.float32]
-    """Discounted probability of the label after the context."""
+    known: Column
+    """Sessions with this context and a known outcome (count, int32)."""
 
-    counts: NDArray[np.int32]
-    """Sessions that show the context followed by the label (count)."""
+    labels: Column
+    """Row: number of the label that followed (int32)."""
 
-    label_solved: NDArray[np.int32]
-    label_known: NDArray[np.int32]
+    shares: Column
+    """Row: discounted probability of the label after the context (float32)."""
+
+    counts: Column
+    """Row: sessions that show the context followed by the label (count, int32)."""
+
+    label_solved: Column
+    """Row: those of them that were solved (count, int32)."""
+
+    label_known: Column
+    """Row: those of them with a known outcome (count, int32)."""
 
 
 class Habits(NamedTuple):
     """What each user did after a step, sorted by key."""
 
-    keys: NDArray[np.uint64]
-    starts: NDArray[np.int64]
-    labels: NDArray[np.int32]
-    counts: NDArray[np.int32]
+    keys: Column
+    starts: Column
+    labels: Column
+    counts: Column
 
 
 class Tuning(NamedTuple):
@@ -174,7 +183,7 @@ class ArrayPatternIndex:
     def _population(self, chain: list[tuple[int, int]]) -> NDArray[np.float64]:
         """Interpolate from the longest context down; what is left at the end is spread evenly."""
         contexts = self._contexts
-        chances = np.zeros(len(self._labels))
+        chances: NDArray[np.float64] = np.zeros(len(self._labels))
         mass = 1.0
         for row, _ in reversed(chain):
             start, end = int(contexts.starts[row]), int(contexts.starts[row + 1])
@@ -196,7 +205,7 @@ class ArrayPatternIndex:
         start, end = int(self._habits.starts[row]), int(self._habits.starts[row + 1])
         counts = self._habits.counts[start:end]
         share = counts.sum() / (counts.sum() + self._tuning.habit)
-        tilted = chances * (1 - share)
+        tilted: NDArray[np.float64] = chances * (1 - share)
         tilted[self._habits.labels[start:end]] += share * counts / counts.sum()
         return tilted
 
@@ -215,7 +224,7 @@ class ArrayPatternIndex:
             known = int(contexts.label_known[at])
             return Suggestion(
                 label=self._labels[label],
-                confidence=round(chance, 4),
+                confidence=int(chance * 10_000) / 10_000,  # rounded down: the sum stays at most 1
                 pattern_id=make_pattern_id(self._domain, "sequence", [*steps, self._labels[label]]),
                 support=int(contexts.counts[at]),
                 success_rate=round(int(contexts.label_solved[at]) / known, 3) if known else None,
@@ -285,9 +294,9 @@ def open_pattern_index(folder: Path) -> ArrayPatternIndex:
         raise PatternIndexBroken(folder) from None
 
 
-def _map(file: Path) -> NDArray[np.generic]:
-    column: NDArray[np.generic] = np.load(file, allow_pickle=False)
+def _map(file: Path) -> Column:
+    column: Column = np.load(file, allow_pickle=False)
     if column.nbytes < SMALL_BYTES:
         return column
-    mapped: NDArray[np.generic] = np.load(file, mmap_mode="r", allow_pickle=False)
+    mapped: Column = np.load(file, mmap_mode="r", allow_pickle=False)
     return mapped

@@ -1,0 +1,74 @@
+"""Publishes what was learned: a release is whole or absent, and the same lake gives the same release."""
+
+import hashlib
+from pathlib import Path
+
+from learning.next_step import Model
+from learning.sessions import Sessions, moment
+from memory.arrays import write_index
+from memory.ports import Registry
+from memory.records import Pattern, Release
+
+LEARNER_VERSION = 1
+"""Grows when the same sessions would give other patterns."""
+
+FOLDER = "models/patterns"
+"""Where releases lie below the state folder."""
+
+
+def release_id(sessions: Sessions, *, tenant: str, domain: str, embedder: str, advanced: bool) -> str:
+    """Return a digest of all that a release is made from."""
+    digest = hashlib.sha256()
+    for part in (
+        str(LEARNER_VERSION),
+        tenant,
+        domain,
+        embedder,
+        str(advanced),
+        *sessions.labels,
+        *sessions.ids,
+    ):
+        digest.update(part.encode() + b"\x00")
+    for column in (sessions.steps, sessions.times, sessions.offsets, sessions.users, sessions.outcomes):
+        digest.update(column.tobytes())
+    return f"r-{digest.hexdigest()[:16]}"
+
+
+async def publish(
+    registry: Registry,
+    folder: Path,
+    sessions: Sessions,
+    model: Model,
+    patterns: list[Pattern],
+    *,
+    identity: str,
+    tenant: str,
+    domain: str,
+    embedder: str,
+) -> Release:
+    """Write the index, then the release, then make it live: killed in between, the old one stays."""
+    path = f"{FOLDER}/{identity}"
+    write_index(
+        folder / path,
+        domain=domain,
+        labels=model.labels,
+        contexts=model.contexts,
+        habits=model.habits,
+        tuning=model.tuning,
+        patterns=patterns,
+    )
+    release = Release(
+        release_id=identity,
+        tenant=tenant,
+        domain=domain,
+        created_at=moment(float(sessions.times.max())),
+        sessions=len(sessions),
+        steps=len(sessions.steps),
+        patterns=len(patterns),
+        embedder=embedder,
+        metrics=model.metrics,
+        path=path,
+    )
+    await registry.publish(release)
+    await registry.promote(domain, identity)
+    return release
