@@ -8,14 +8,28 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from langchain_core.embeddings import Embeddings
 
+from learning.next_step import fit
+from learning.patterns import find_patterns
+from learning.sessions import SOLVED, Sessions
+from memory.arrays import open_pattern_index, write_index
 from memory.hybrid import build_index, open_index
 from memory.outbox import open_outbox
 from memory.parquet import open_lake
-from memory.ports import ConversationStore, EventSink, KnowledgeIndex, Lake, ProfileStore, Registry
+from memory.ports import (
+    ConversationStore,
+    EventSink,
+    KnowledgeIndex,
+    Lake,
+    PatternIndex,
+    ProfileStore,
+    Registry,
+)
 from memory.records import Passage
 from memory.sqlite import open_store
+from tests.conformance.samples import START
 
 
 @contextmanager
@@ -64,9 +78,43 @@ def _hybrid_knowledge(folder: Path, passages: Sequence[Passage]) -> KnowledgeInd
     return open_index(folder, LetterCounts())
 
 
+Flow = tuple[str, Sequence[str]]
+"""User key and labels of one session, oldest first."""
+
+
+def _array_patterns(folder: Path, flows: Sequence[Flow]) -> PatternIndex:
+    """Learn from the flows, each a solved session a day, and open what was written."""
+    labels = sorted({label for _, flow in flows for label in flow})
+    users = sorted({user for user, _ in flows})
+    lengths = [len(flow) for _, flow in flows]
+    days = np.repeat(np.arange(len(flows)), lengths) * 86_400.0
+    sessions = Sessions(
+        ids=[f"session-{number}" for number in range(len(flows))],
+        labels=labels,
+        steps=np.array([labels.index(label) for _, flow in flows for label in flow], np.int32),
+        times=START.timestamp() + days + np.concatenate([[0.0], *(np.arange(n) * 60.0 for n in lengths)])[1:],
+        offsets=np.cumsum([0, *lengths]).astype(np.int64),
+        users=np.array([users.index(user) for user, _ in flows], np.int32),
+        user_keys=users,
+        outcomes=np.full(len(flows), SOLVED, np.int8),
+    )
+    model = fit(sessions, "pumps")
+    write_index(
+        folder,
+        domain="pumps",
+        labels=model.labels,
+        contexts=model.contexts,
+        habits=model.habits,
+        tuning=model.tuning,
+        patterns=find_patterns(sessions, "pumps", advanced=True),
+    )
+    return open_pattern_index(folder)
+
+
 PROFILE_STORES = {"sqlite": _sqlite_profiles}
 CONVERSATION_STORES = {"sqlite": _sqlite_conversations}
 REGISTRIES = {"sqlite": _sqlite_registry}
 EVENT_SINKS = {"sqlite": _sqlite_outbox}
 LAKES = {"parquet": _parquet_lake}
 KNOWLEDGE_INDEXES = {"hybrid": _hybrid_knowledge}
+PATTERN_INDEXES = {"arrays": _array_patterns}
