@@ -13,7 +13,7 @@ from memory.redact import redact
 from memory.text import clip
 
 NAME = "recorded"
-EXAMPLES = 12
+EXAMPLES = 8
 """Texts kept of each label, as examples for the classifier."""
 
 EXAMPLE_CHARACTERS = 300

@@ -18,16 +18,21 @@ from memory.records import Analysis, Step, parse_step
 CLASSIFIER_VERSION = 1
 """Grows when the same examples would give another classifier; the learner then classifies again."""
 
-FOLDS = 5
-RIDGE = 3e-4
-"""Weight of the squared length of the coefficients, against the mean loss of an example."""
+FOLDS, FOLDS_OF_MANY, MANY = 5, 2, 1_000
+"""Folds of the cross-validation that calibrates; two are enough from `MANY` examples on."""
+
+RIDGE = 1e-4
+"""Weight of the squared length of the coefficients, against the mean loss of an example.
+
+Of 3e-5 to 3e-3 it did best on ten examples an intent (validation: CLINC150 0.895, BANKING77 0.857).
+"""
 
 STEPS = 150
 TEMPERATURES = np.geomspace(0.05, 2.0, 40)
 DOUBT_QUANTILE = 0.05
 """Share of the domain's own examples that may fall below the score from which a text counts as foreign."""
 
-Matrix = NDArray[np.float64]
+Matrix = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -128,11 +133,12 @@ def _fit(examples: list[tuple[str, Step]], embedder: Embeddings) -> Head:
 def _held_out_logits(x: Matrix, y: NDArray[np.int64], classes: int) -> Matrix:
     """Return the logits of each example from a fit without it; folds take turns within each class."""
     place = np.zeros(len(y), int)
+    folds = FOLDS if len(y) < MANY else FOLDS_OF_MANY
     for label in range(classes):
         members = np.flatnonzero(y == label)
-        place[members] = np.arange(len(members)) % FOLDS
-    logits = np.zeros((len(y), classes))
-    for fold in range(FOLDS):
+        place[members] = np.arange(len(members)) % folds
+    logits = np.zeros((len(y), classes), np.float32)
+    for fold in range(folds):
         out, rest = place == fold, place != fold
         if not out.any() or not rest.any():
             continue
@@ -145,16 +151,16 @@ def _held_out_logits(x: Matrix, y: NDArray[np.int64], classes: int) -> Matrix:
 def _regress(x: Matrix, y: NDArray[np.int64], classes: int) -> Matrix:
     """Minimise the ridge-penalised cross entropy (convex) by Nesterov's accelerated gradient."""
     n = len(y)
-    target = np.zeros((n, classes))
+    target = np.zeros((n, classes), np.float32)
     target[np.arange(n), y] = 1
-    penalty = np.full((x.shape[1], 1), RIDGE)
+    penalty = np.full((x.shape[1], 1), RIDGE, np.float32)
     penalty[-1] = 0
-    step = 1 / (0.5 * np.linalg.norm(x, 2) ** 2 / n + RIDGE)
-    weights = ahead = np.zeros((x.shape[1], classes))
+    step = np.float32(1 / (0.5 * np.linalg.norm(x, 2) ** 2 / n + RIDGE))
+    weights = ahead = np.zeros((x.shape[1], classes), np.float32)
     for t in range(1, STEPS + 1):
         gradient = x.T @ (_softmax(x @ ahead) - target) / n + penalty * ahead
         moved = ahead - step * gradient
-        ahead = moved + (t - 1) / (t + 2) * (moved - weights)
+        ahead = moved + np.float32((t - 1) / (t + 2)) * (moved - weights)
         weights = moved
     return weights
 
@@ -174,7 +180,7 @@ def _logits(head: Head, x: Matrix) -> Matrix:
 
 
 def _with_one(x: Matrix) -> Matrix:
-    return np.hstack([x, np.ones((len(x), 1))])
+    return np.hstack([x, np.ones((len(x), 1), np.float32)])
 
 
 def _softmax(logits: Matrix) -> Matrix:
@@ -185,10 +191,10 @@ def _softmax(logits: Matrix) -> Matrix:
 
 def _embed(embedder: Embeddings, texts: Sequence[str]) -> Matrix:
     if not isinstance(embedder, OnnxEmbedder):
-        return np.asarray(embedder.embed_documents(list(texts)), np.float64)
+        return np.asarray(embedder.embed_documents(list(texts)), np.float32)
     if len(texts) == 1:
-        return np.asarray([embedder.query(texts[0])], np.float64)
-    return np.asarray(embedder.embed(texts), np.float64)
+        return np.asarray([embedder.query(texts[0])], np.float32)
+    return np.asarray(embedder.embed(texts), np.float32)
 
 
 def _read(file: Path) -> Head | None:
