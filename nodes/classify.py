@@ -156,11 +156,12 @@ def _regress(x: Matrix, y: NDArray[np.int64], classes: int) -> Matrix:
     penalty = np.full((x.shape[1], 1), RIDGE, np.float32)
     penalty[-1] = 0
     step = np.float32(1 / (0.5 * np.linalg.norm(x, 2) ** 2 / n + RIDGE))
-    weights = ahead = np.zeros((x.shape[1], classes), np.float32)
+    weights: Matrix = np.zeros((x.shape[1], classes), np.float32)
+    ahead = weights
     for t in range(1, STEPS + 1):
-        gradient = x.T @ (_softmax(x @ ahead) - target) / n + penalty * ahead
-        moved = ahead - step * gradient
-        ahead = moved + np.float32((t - 1) / (t + 2)) * (moved - weights)
+        gradient: Matrix = x.T @ (_softmax(x @ ahead) - target) / n + penalty * ahead
+        moved: Matrix = ahead - step * gradient
+        ahead = (moved + np.float32((t - 1) / (t + 2)) * (moved - weights)).astype(np.float32)
         weights = moved
     return weights
 
