@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from agent.cli.options import Domain, Embedder, Guidance, Model, State
-from agent.cli.output import talk, write
+from agent.cli.output import look, talk, write
 from agent.cli.run import Session, new_session_id, take_turn
 from agent.cli.work import Opened, opened_runtime
 from memory.errors import AgentError, SessionForeign
@@ -57,7 +57,8 @@ def _answer_lines(opened: Opened, settings: "Settings", session_id: str) -> None
             elif line.startswith("/"):
                 talk(COMMANDS)
             elif line:
-                write(reply_text(loop.run(take_turn(runtime, settings, line, session_id))))
+                reply = loop.run(take_turn(runtime, settings, line, session_id))
+                write(reply_text(reply, **look()))
         except AgentError as error:
             report(error, as_json=False)
 
@@ -75,7 +76,7 @@ async def _trace_text(runtime: "Runtime", settings: "Settings", session_id: str)
     from graph.trace import make_traces
 
     traces = make_traces(await runtime.events(session_id, settings.tenant))
-    return timeline_text(traces[-1]) if traces else "nothing has been asked yet"
+    return timeline_text(traces[-1], **look()) if traces else "nothing has been asked yet"
 
 
 def _read_line() -> str | None:

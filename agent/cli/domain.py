@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.options import Json
-from agent.cli.output import talk, write, write_json
+from agent.cli.output import look, talk, write, write_json
 
 app = typer.Typer(name="domain", help="Make, check and look at domains.", no_args_is_help=True)
 
@@ -48,7 +48,7 @@ def show(name: Name, as_json: Json = False) -> None:
     else:
         from agent.views.text import domain_text
 
-        write(domain_text(found))
+        write(domain_text(found, **look()))
 
 
 @app.command("check")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.output import talk, write
+from agent.cli.output import look, talk, write
 
 
 def graph(
@@ -20,7 +20,7 @@ def graph(
     if svg is None:
         from agent.views.text import graph_text
 
-        write(graph_text())
+        write(graph_text(**look()))
         return
     from agent.cli.files import write_file
     from agent.views.svg import graph_svg

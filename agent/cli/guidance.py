@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.cli.options import Domain, Json, Limit, State
-from agent.cli.output import write, write_json
+from agent.cli.output import look, write, write_json
 from agent.cli.work import in_runtime
 from memory.errors import AgentError
 
@@ -56,7 +56,7 @@ def list_patterns(
     if as_json:
         write_json({"release": release, "patterns": found})
     else:
-        write(pattern_table(found))
+        write(pattern_table(found, **look()))
 
 
 @app.command("show")
@@ -79,7 +79,7 @@ def show(
     if as_json:
         write_json({"release": release.release_id, "pattern": found[0]})
     else:
-        write(pattern_table(found))
+        write(pattern_table(found, **look()))
 
 
 EVERY = 1_000_000

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.options import Domain, Json
-from agent.cli.output import talk, write, write_json
+from agent.cli.output import look, talk, write, write_json
 from agent.cli.run import Session, new_session_id, read_question
 
 
@@ -47,4 +47,4 @@ def invoke(
             from agent.views.text import reply_text
             from memory.turns import TurnReply
 
-            write(reply_text(TurnReply.model_validate(event.data)))
+            write(reply_text(TurnReply.model_validate(event.data), **look()))

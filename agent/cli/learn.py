@@ -1,7 +1,7 @@
 """`slipstream learn`: the offline half."""
 
 from agent.cli.options import Domain, Json, State
-from agent.cli.output import write, write_json
+from agent.cli.output import look, write, write_json
 from agent.cli.work import opened_runtime
 
 
@@ -21,4 +21,4 @@ def learn(domain: Domain = None, state: State = None, as_json: Json = False) -> 
     if as_json:
         write_json(report.model_dump(mode="json"))
     else:
-        write(learn_text(report))
+        write(learn_text(report, **look()))

@@ -1,12 +1,25 @@
 """What goes where: data to stdout, talk to stderr."""
 
+import sys
 from collections.abc import Mapping
-from typing import Any
+from shutil import get_terminal_size
+from typing import Any, TypedDict
 
 import typer
 
 SCHEMA = 1
 """Version of the JSON that commands print; under one number, fields are only ever added."""
+
+
+WIDEST = 120
+"""Columns above which lines are hard to read."""
+
+
+class Look(TypedDict, total=False):
+    """How text is drawn; what is left out is as the view has it for pipes and files."""
+
+    width: int
+    colour: bool
 
 
 class ReaderGone(Exception):
@@ -31,6 +44,13 @@ def write_json(data: Mapping[str, Any]) -> None:
 
     plain = orjson.dumps({**data, "schema": SCHEMA}, default=_plain, option=orjson.OPT_INDENT_2)
     write(plain.decode())
+
+
+def look() -> Look:
+    """Return how text for stdout is drawn: as wide as the terminal, in colour unless NO_COLOR is set."""
+    if not sys.stdout.isatty():
+        return Look()
+    return Look(width=min(get_terminal_size().columns, WIDEST), colour=True)
 
 
 def talk(text: str) -> None:

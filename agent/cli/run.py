@@ -7,7 +7,7 @@ import typer
 
 from agent.cli.failures import UsageWrong
 from agent.cli.options import Domain, Embedder, Guidance, Json, Model, State
-from agent.cli.output import write, write_json
+from agent.cli.output import look, write, write_json
 from agent.cli.work import in_runtime
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def run(
     else:
         from agent.views.text import reply_text
 
-        write(reply_text(reply))
+        write(reply_text(reply, **look()))
 
 
 def read_question(text: str) -> str:

@@ -7,7 +7,7 @@ import typer
 
 from agent.cli.files import write_file
 from agent.cli.options import Domain, Json, Limit, State
-from agent.cli.output import talk, write, write_json
+from agent.cli.output import look, talk, write, write_json
 from agent.cli.work import in_runtime
 from memory.errors import AgentError
 
@@ -52,7 +52,7 @@ def list_traces(domain: Domain = None, state: State = None, limit: Limit = 20, a
     if as_json:
         write_json({"traces": found})
     else:
-        write(trace_list_text(found))
+        write(trace_list_text(found, **look()))
 
 
 @app.command("show")
@@ -85,7 +85,7 @@ def show(
     elif html is None:
         from agent.views.text import timeline_text
 
-        write(timeline_text(chosen))
+        write(timeline_text(chosen, **look()))
 
 
 async def _find(runtime: "Runtime", settings: "Settings", turn_id: str) -> "tuple[list[Trace], Trace]":
