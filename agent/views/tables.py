@@ -1,0 +1,71 @@
+"""Text of a given width: lines, and tables whose figures are never cut off."""
+
+from io import StringIO
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+WIDTH = 96
+"""Characters a line may have; fits a terminal beside an editor."""
+
+TEXT_WIDTH = 16
+"""Least characters of the column that takes the rest of the line."""
+
+LABEL_WIDTH = 36
+"""Most characters of a label beside it; recorded logs bring long ones."""
+
+FIGURES = frozenset(
+    {"likely", "sessions", "users", "solved", "sure", "examples", "time", "start", "mean time", "value"}
+)
+"""Names of columns that hold figures, set to the right."""
+
+
+def render(*parts: RenderableType, width: int = WIDTH, colour: bool = False) -> str:
+    """Draw `parts` below each other as text, without trailing blanks.
+
+    A table that needs more than `width` gets it: a long line can be read, a figure cut in half cannot.
+    """
+    out = StringIO()
+    console = Console(
+        file=out,
+        width=width,
+        color_system="standard" if colour else None,
+        force_terminal=colour,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+        _environ={},
+    )
+    for part in parts:
+        console.width = _needed(part, console, width) if isinstance(part, Table) else width
+        console.print(part)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n")
+
+
+def table(*columns: str) -> Table:
+    """Make a table; the column with `*` after its name holds text and gets the rest of the line.
+
+    One with `~` holds labels, which may be clipped; all others are never cut off.
+    """
+    made = Table(box=SIMPLE_HEAD, expand=True, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for column in columns:
+        name = column.rstrip("*~")
+        if column.endswith("*"):
+            made.add_column(name, ratio=1, min_width=TEXT_WIDTH, overflow="ellipsis")
+        elif column.endswith("~"):
+            made.add_column(name, no_wrap=True, max_width=LABEL_WIDTH, overflow="ellipsis")
+        else:
+            made.add_column(name, no_wrap=True, justify="right" if name in FIGURES else "left")
+    return made
+
+
+def _needed(shown: Table, console: Console, width: int) -> int:
+    """Return `width`, or more where the figures and labels of a table need it."""
+    for column in shown.columns:
+        if column.no_wrap and column.ratio is None:
+            longest = max(console.measure(cell).maximum for cell in (column.header, *column.cells))
+            column.min_width = min(max(longest, column.min_width or 0), column.max_width or longest)
+    wide = console.options.update(max_width=10 * width)
+    return max(width, console.measure(shown, options=wide).minimum)
