@@ -99,7 +99,7 @@ class TurnLog:
 
     def _plain(self, value: Any, depth: int = 0) -> object:
         if isinstance(value, str):
-            return value if len(value) < SHORT_CHARACTERS else self._redact(clip(value, CLIP_CHARACTERS))
+            return value if len(value) < SHORT_CHARACTERS else clip(self._redact(value), CLIP_CHARACTERS)
         if value is None or isinstance(value, bool | int | float):
             return value
         if isinstance(value, PassageHit):  # by reference: the knowledge holds the text
@@ -112,4 +112,4 @@ class TurnLog:
         if isinstance(value, list | tuple) and depth < DEPTH:
             kept = [self._plain(item, depth + 1) for item in value[:CLIP_ITEMS]]
             return [*kept, f"… {len(value) - CLIP_ITEMS} more"] if len(value) > CLIP_ITEMS else kept
-        return self._redact(clip(str(value), CLIP_CHARACTERS))
+        return clip(self._redact(str(value)), CLIP_CHARACTERS)

@@ -21,8 +21,8 @@ WORDS = 130
 FIRST_UNITS, MORE_UNITS = 3, 5
 """Pieces quoted in the first draft, and when the judge found something missing."""
 
-NEAR_BEST = 0.55
-"""A further piece must score at least this share of the best one."""
+NEAR_BEST, SAME_SECTION = 0.55, 0.35
+"""Share of the best score that a further piece needs, and one of the same section, which reads on."""
 
 PASSAGE_WEIGHT = 0.35
 TITLE_WEIGHT = 0.25
@@ -94,10 +94,13 @@ def _choose(hits: list[PassageHit], weights: dict[str, float], *, most: int) -> 
     best, chosen = scored[0][0], [scored[0][1]]
     covered, length = set(scored[0][1].words), _length(scored[0][1])
     for score, unit in scored[1:]:
-        if len(chosen) == most or score < NEAR_BEST * best:
+        if len(chosen) == most:
             break
+        reads_on = unit.hit is chosen[0].hit
+        if score < (SAME_SECTION if reads_on else NEAR_BEST) * best:
+            continue
         adds = any(term in weights and term not in covered for term in unit.words)
-        if (adds or unit.hit is chosen[0].hit) and length + _length(unit) <= WORDS:
+        if (adds or reads_on) and length + _length(unit) <= WORDS:
             chosen.append(unit)
             covered |= unit.words
             length += _length(unit)
