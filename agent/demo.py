@@ -1,12 +1,12 @@
 """The whole idea in a minute: replay recorded sessions, learn from them, answer in the middle of a flow."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from agent.models import make_embeddings
-from agent.recorded_domain import describe_steps, write_recorded_domain
+from agent.recorded_domain import describe_steps, words_of, write_recorded_domain
 from agent.services import build_knowledge
 from agent.settings import Settings
 from agent.views.html import trace_html
@@ -20,11 +20,21 @@ from memory.errors import AgentError
 from memory.ids import new_request_id, new_session_id
 from memory.records import SessionEvent, TurnFinished
 from memory.redact import redact
+from memory.text import terms
 from memory.turns import TurnReply, TurnRequest
 
 SAMPLE_SESSIONS, SAMPLE_USERS, SAMPLE_SEED = 400, 60, 7
 SAMPLE_START = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
 """When the first sample session begins; fixed, so that every demo learns the same release."""
+
+ASK_FROM = 2
+"""Steps that come before the live question at least."""
+
+ASK_TO = 7
+"""Steps after which a live question is not looked for: a longer flow tells a reader no more."""
+
+ASKED_SESSIONS = 200
+"""Sessions at the end of a recorded log among which the live question is looked for."""
 
 BATCH = 2000
 """Events journalled at once while replaying."""
@@ -104,16 +114,29 @@ def _sample_stage() -> Stage:
 
 
 def _recorded_stage(file: Path, folder: Path) -> Stage:
-    """Keep one session back to ask its third step live; learn from the rest."""
+    """Keep one session back to ask one of its steps live; learn from the rest."""
     sessions = list(read_recorded(file))
-    long_enough = [session for session in sessions if len(session.labels) >= 3]
-    if not long_enough:
+    if max(len(session.labels) for session in sessions) < ASK_FROM + 1:
         raise NothingToAsk(file)
-    kept = next((s for s in reversed(long_enough) if s.texts and s.texts[2].strip()), long_enough[-1])
+    kept, step = max(_askable(sessions), key=lambda place: _plainness(*place))
     rest = [session for session in sessions if session is not kept]
     name = write_recorded_domain(rest, folder / "domains")
-    text = kept.texts[2] if kept.texts and kept.texts[2].strip() else kept.labels[2]
-    return Stage(name, False, rest, Question(redact(text), list(kept.labels[:2])))
+    said = kept.texts[step].strip() if kept.texts else ""
+    return Stage(name, False, rest, Question(redact(said) or words_of(kept.labels[step]), kept.labels[:step]))
+
+
+def _askable(sessions: Sequence[RecordedSession]) -> Iterator[tuple[RecordedSession, int]]:
+    """Yield the steps in the middle of the last sessions."""
+    for session in sessions[-ASKED_SESSIONS:]:
+        for step in range(ASK_FROM, min(len(session.labels), ASK_TO)):
+            yield session, step
+
+
+def _plainness(session: RecordedSession, step: int) -> tuple[int, int]:
+    """Rate a step by the words of its label that the user's text holds, then by how short the text is."""
+    text = session.texts[step] if session.texts else ""
+    shared = set(terms(text)) & set(terms(words_of(session.labels[step])))
+    return len(shared), -len(text)
 
 
 async def _replay_and_learn(settings: Settings, stage: Stage, on_progress: OnProgress) -> LearnReport:

@@ -61,7 +61,7 @@ def _intents(sessions: Iterable[RecordedSession]) -> dict[str, dict[str, object]
     for label in sorted(texts):
         step = parse_step(label)
         intent = intents.setdefault(step.intent, {"description": f"Step `{step.intent}` of the log."})
-        examples = list(texts[label]) or [_words(label)]
+        examples = list(texts[label]) or [words_of(label)]
         if step.topic is None:
             intent["examples"] = examples
         else:
@@ -93,9 +93,9 @@ def _section(label: str, counts: Counter[str], ways: Sequence[Pattern]) -> str:
     total = counts.total()
     following = ", ".join(f"`{step}` ({count / total:.0%})" for step, count in counts.most_common(NEXT_STEPS))
     lines = [
-        f"## {_words(label)}",
+        f"## {words_of(label)}",
         "",
-        f"Step `{label}` ({_words(label)}) was followed by {following} in the recorded sessions.",
+        f"Step `{label}` ({words_of(label)}) was followed by {following} in the recorded sessions.",
     ]
     for way in ways[:WAYS]:
         rate = f", solved {way.success_rate:.0%}" if way.success_rate is not None else ""
@@ -104,6 +104,6 @@ def _section(label: str, counts: Counter[str], ways: Sequence[Pattern]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _words(label: str) -> str:
+def words_of(label: str) -> str:
     """Read a label as words: `query:doctor_followup` is `query doctor followup`."""
     return " ".join(label.replace("_", " ").replace(":", " ").replace("/", " ").split())

@@ -43,15 +43,19 @@ def stem(word: str) -> str:
 def terms(text: str) -> list[str]:
     """Return the stems of the words that carry meaning, in order, repeats included.
 
-    `PutObject` and `point-in-time` count as their parts; a code with a digit in it stays whole.
+    `PutObject` and `point-in-time` count as a whole and as their parts; a code with a digit stays whole.
     """
-    return [stem(part) for word in WORD.findall(text) for part in _parts(word) if part not in STOP_WORDS]
+    words = (word for word in WORD.findall(text) if word.lower() not in STOP_WORDS)
+    return [stem(part) for word in words for part in _parts(word)]
 
 
 def _parts(word: str) -> list[str]:
     if any(char.isdigit() for char in word):
-        return [word.lower()]
-    return [part.lower() for part in _PART.findall(word)]
+        return [word]
+    parts = _PART.findall(word)
+    if len(parts) == 1:
+        return parts
+    return [word, *(part for part in parts if part.lower() not in STOP_WORDS)]
 
 
 def sentences(text: str) -> list[str]:

@@ -24,7 +24,7 @@ FIRST_UNITS, MORE_UNITS = 3, 5
 NEAR_BEST, SAME_SECTION = 0.55, 0.35
 """Share of the best score that a further piece needs, and one of the same section, which reads on."""
 
-PASSAGE_WEIGHT = 0.35
+PASSAGE_WEIGHT = 1.0
 TITLE_WEIGHT = 0.25
 """How much the passage's rank and its title count beside the words of the piece itself."""
 
@@ -76,7 +76,7 @@ def _weights(asked: list[str], hits: list[PassageHit], missing: frozenset[str]) 
     """Weigh each term of the question by how few of the passages have it (inverse document frequency)."""
     seen = Counter(term for hit in hits for term in set(terms(f"{hit.passage.title} {hit.passage.text}")))
     return {
-        term: math.log(1 + (len(hits) + 1) / (seen[term] + 0.5)) * (2 if term in missing else 1)
+        term: math.log(1 + (len(hits) + 1) / (max(seen[term], 1) + 0.5)) * (2 if term in missing else 1)
         for term in set(asked)
     }
 

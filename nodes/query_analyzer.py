@@ -34,7 +34,10 @@ VAGUE = frozenset(
 """Words that name no subject: a message of these alone is unclear."""
 
 CLEAR_WORDS = 4
-"""Words of substance from which a message is clear, whatever the classifier makes of it."""
+"""Words of substance from which a message is as clear as can be."""
+
+LITTLE = 2
+"""With more words of substance a message has a subject, whatever the classifier makes of it."""
 
 
 async def query_analyzer(state: GraphState, context: GraphContext) -> GraphUpdate:
@@ -88,7 +91,7 @@ def _is_unclear(analysis: Analysis, subject: int, domain: Domain) -> bool:
     """Unclear: nothing to go by, or little to go by and the intent in doubt."""
     if analysis.asks_for_person or subject == 0:
         return True
-    if analysis.entities or subject >= CLEAR_WORDS:
+    if analysis.entities or subject > LITTLE:
         return False
     clarify = domain.clarify
     return analysis.intent_confidence < clarify.min_confidence or analysis.margin < clarify.min_margin
