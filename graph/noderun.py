@@ -81,11 +81,13 @@ async def _attempt(
     if services.local is not services.primary:
         tries.append(("local", services.local))
     for skill, skills in tries:
+        if skills is not context.skills:
+            context = replace(context, skills=skills)
         start = time.perf_counter()
         error: str | None = None
         try:
             async with asyncio.timeout(limit_s):
-                return await node(state, replace(context, skills=skills))
+                return await node(state, context)
         except TimeoutError:
             error = "timeout"
         except Exception as failure:  # noqa: BLE001  whatever a skill does, the turn must end in a reply
