@@ -1,17 +1,14 @@
 """The machine as it is drawn: where each node stands and which way each edge runs, placed by hand."""
 
-from collections import Counter
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-WIDTH, HEIGHT = 900, 322
+WIDTH, HEIGHT = 916, 306
 """Size of the drawing (pixels)."""
 
-BOX_WIDTH, BOX_HEIGHT = 122, 38
+BOX_WIDTH, BOX_HEIGHT = 130, 38
 
-_COLUMNS = (62, 235, 408, 581, 754)
-_ROWS = (28, 120, 212)
+_COLUMNS = (62, 240, 418, 596, 774)
+_ROWS = (14, 106, 198)
 """Left edges of the columns and top edges of the rows (pixels)."""
 
 
@@ -30,6 +27,14 @@ class Place(NamedTuple):
         return _ROWS[self.row]
 
 
+class Tip(NamedTuple):
+    """Where an arrow ends and which way it points."""
+
+    x: int
+    y: int
+    way: Literal["right", "left", "up", "down"]
+
+
 class Edge(NamedTuple):
     """A way from one node to another."""
 
@@ -39,12 +44,13 @@ class Edge(NamedTuple):
     """What decides for it; "" when there is no other way."""
 
     line: str
-    """Path data; the arrow is at its end."""
+    """Path data up to the arrow."""
 
+    tip: Tip
     label: tuple[int, int]
-    """Middle of the label's base line (pixels)."""
+    """Where the base line of the label begins, has its middle or ends (pixels)."""
 
-    anchor: str = "middle"
+    anchor: Literal["start", "middle", "end"] = "middle"
 
 
 PLACES: dict[str, Place] = {
@@ -63,48 +69,55 @@ PLACES: dict[str, Place] = {
 """The nodes; the way of a usual turn goes along the top and back along the bottom."""
 
 EDGES: tuple[Edge, ...] = (
-    Edge("input_guard", "query_analyzer", "passed", "M184 47H233", (208, 41)),
+    Edge("input_guard", "query_analyzer", "passed", "M192 33H232", Tip(239, 33, "right"), (215, 27)),
     Edge(
         "input_guard",
         "output_guard",
         "blocked",
-        "M62 56H44Q28 56 28 72V280Q28 296 44 296H280Q296 296 296 280V252",
-        (148, 290),
+        "M62 42H44Q28 42 28 58V268Q28 284 44 284H289Q305 284 305 268V244",
+        Tip(305, 237, "up"),
+        (166, 278),
     ),
-    Edge("query_analyzer", "query_transformer", "clear", "M357 47H406", (381, 41)),
-    Edge("query_analyzer", "clarifier", "unclear", "M296 66V123Q296 139 280 139H186", (290, 132), "end"),
-    Edge("clarifier", "memory_updater", "", "M123 158V210", (123, 184)),
-    Edge("query_transformer", "retriever", "", "M530 47H579", (554, 41)),
-    Edge("retriever", "task_planner", "tools", "M703 47H752", (727, 41)),
-    Edge("retriever", "generator", "no tools", "M624 66V210", (618, 128), "end"),
-    Edge("task_planner", "tool_runner", "tasks", "M832 66V210", (826, 186), "end"),
+    Edge("query_analyzer", "query_transformer", "clear", "M370 33H410", Tip(417, 33, "right"), (393, 27)),
+    Edge(
+        "query_analyzer",
+        "clarifier",
+        "unclear",
+        "M305 52V109Q305 125 289 125H200",
+        Tip(193, 125, "left"),
+        (296, 118),
+        "end",
+    ),
+    Edge("clarifier", "memory_updater", "", "M127 144V190", Tip(127, 197, "down"), (127, 170)),
+    Edge("query_transformer", "retriever", "", "M548 33H588", Tip(595, 33, "right"), (571, 27)),
+    Edge("retriever", "task_planner", "tools", "M726 33H766", Tip(773, 33, "right"), (749, 27)),
+    Edge("retriever", "generator", "no tools", "M638 52V190", Tip(638, 197, "down"), (631, 114), "end"),
+    Edge("task_planner", "tool_runner", "tasks", "M856 52V190", Tip(856, 197, "down"), (849, 172), "end"),
     Edge(
         "task_planner",
         "generator",
         "no tasks",
-        "M790 66V123Q790 139 774 139H676Q660 139 660 155V210",
-        (724, 133),
+        "M822 52V109Q822 125 806 125H700Q684 125 684 141V190",
+        Tip(684, 197, "down"),
+        (750, 119),
     ),
-    Edge("tool_runner", "generator", "", "M754 231H705", (729, 225)),
-    Edge("generator", "judge", "", "M581 231H532", (556, 225)),
-    Edge("judge", "generator", "revise", "M469 250V268Q469 284 485 284H626Q642 284 642 268V252", (556, 278)),
-    Edge("judge", "output_guard", "accept", "M408 231H359", (383, 225)),
-    Edge("output_guard", "memory_updater", "", "M235 231H186", (210, 225)),
+    Edge("tool_runner", "generator", "", "M774 217H734", Tip(727, 217, "left"), (750, 211)),
+    Edge("generator", "judge", "", "M596 217H556", Tip(549, 217, "left"), (572, 211)),
+    Edge(
+        "judge",
+        "generator",
+        "revise",
+        "M483 236V256Q483 272 499 272H645Q661 272 661 256V244",
+        Tip(661, 237, "up"),
+        (572, 266),
+    ),
+    Edge("judge", "output_guard", "accept", "M418 217H378", Tip(371, 217, "left"), (394, 211)),
+    Edge("output_guard", "memory_updater", "", "M240 217H200", Tip(193, 217, "left"), (216, 211)),
 )
 """Every way a turn can take; a test holds them against the graph that runs."""
 
-REFUSED = (383, 247)
+REFUSED = (394, 232)
 """Where `refuse` stands, which takes the same way as `accept`."""
 
-START, END = (10, 38), (44, 231)
+START, END = (12, 24), (44, 217)
 """Middles of the marks where a turn begins and ends."""
-
-
-def visits(path: Sequence[str]) -> Counter[str]:
-    """Count how often each node ran."""
-    return Counter(path)
-
-
-def ways(path: Sequence[str]) -> Counter[tuple[str, str]]:
-    """Count how often each edge was taken."""
-    return Counter(pairwise(path))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from itertools import pairwise
 from math import floor, log10
 
 from agent.views import machine
@@ -23,6 +24,9 @@ from memory.records import Guidance, Suggestion
 BLUE, RED = "#2f81f7", "#e5484d"
 """Strong enough on white and on black, so that one picture serves both."""
 
+UNTAKEN = 0.42
+"""Opacity of what a turn did not touch."""
+
 MOST_ROWS = 60
 """Node runs drawn; a turn has far fewer, a broken log may have any number."""
 
@@ -40,50 +44,57 @@ def graph_svg(path: Sequence[str] = (), *, degraded: Collection[str] = ()) -> st
 
     Nodes in `degraded` are marked.
     """
-    runs, taken = machine.visits(path), machine.ways(path)
-    parts = [_marker("arrow", "currentColor"), _marker("arrow-taken", BLUE), _ends(path)]
+    runs, taken = Counter(path), Counter(pairwise(path))
     # ways taken are drawn last, so that nothing covers them
-    for edge in sorted(machine.EDGES, key=lambda edge: taken[edge.source, edge.target]):
-        parts.append(_edge(edge, taken[edge.source, edge.target], bool(path)))
-    parts.append(_refused(taken, bool(path)))
-    parts += [_node(name, runs[name], bool(path), name in degraded) for name in machine.PLACES]
+    edges = sorted(machine.EDGES, key=lambda edge: taken[edge.source, edge.target])
+    parts = [
+        _ends(path),
+        *(_edge(edge, taken[edge.source, edge.target], bool(path)) for edge in edges),
+        *(_node(name, runs[name], bool(path), name in degraded) for name in machine.PLACES),
+    ]
     said = f"The nodes of a turn; the way taken: {', '.join(path)}" if path else "The nodes of a turn"
     return _picture(machine.WIDTH, machine.HEIGHT, one_line(said, 600), parts)
 
 
 def _edge(edge: machine.Edge, times: int, has_path: bool) -> str:
-    stroke, marker, width = (BLUE, "arrow-taken", 2.4) if times else ("currentColor", "arrow", 1.2)
-    faint = ' opacity=".38"' if has_path and not times else ' opacity=".65"' if not times else ""
     way = f"{edge.source} → {edge.target}" + (f": {edge.route}" if edge.route else "")
-    count = f" ×{times}" if times > 1 and edge.route else ""
-    label = _text(*edge.label, f"{edge.route}{count}", size=11, anchor=edge.anchor, bold=bool(times))
+    count = f" ×{times}" if times > 1 else ""
+    labels = _text(*edge.label, f"{edge.route}{count}", size=11, anchor=edge.anchor) if edge.route else ""
+    if edge.route == "accept":
+        labels += _text(*machine.REFUSED, "refuse", size=11, anchor="middle")
+    colour = BLUE if times else "currentColor"
+    opacity = 1 if times else UNTAKEN if has_path else 0.7
     return (
-        f"<g{faint}><title>{escape(way)}</title>"
-        f'<path d="{edge.line}" fill="none" stroke="{stroke}" stroke-width="{width}" '
-        f'marker-end="url(#slip-{marker})"/>{label if edge.route else ""}</g>'
+        f'<g opacity="{opacity}"><title>{escape(way + count)}</title>'
+        f"{_arrow(edge.line, edge.tip, colour, 2.4 if times else 1.2)}{labels}</g>"
     )
 
 
-def _refused(taken: Counter[tuple[str, str]], has_path: bool) -> str:
-    opacity = 0.65 if taken["judge", "output_guard"] or not has_path else 0.38
-    return f'<g opacity="{opacity}">{_text(*machine.REFUSED, "refuse", size=11, anchor="middle")}</g>'
+def _arrow(line: str, tip: machine.Tip, colour: str, width: float) -> str:
+    """Draw a line with a head; without `<marker>`, whose ids would clash where a page holds many pictures."""
+    x, y, way = tip
+    back, half = (-9 if way in ("right", "down") else 9), 4.5
+    head = f"{x + back} {y - half}V{y + half}" if way in ("left", "right") else f"{x - half} {y + back}h9"
+    return (
+        f'<path d="{line}" fill="none" stroke="{colour}" stroke-width="{width}"/>'
+        f'<path d="M{x} {y}L{head}z" fill="{colour}"/>'
+    )
 
 
 def _node(name: str, runs: int, has_path: bool, is_broken: bool) -> str:
     place = machine.PLACES[name]
     colour = RED if is_broken else BLUE if runs else "currentColor"
-    middle = place.left + machine.BOX_WIDTH // 2
     box = (
         f'<rect x="{place.left}" y="{place.top}" width="{machine.BOX_WIDTH}" height="{machine.BOX_HEIGHT}" '
-        f'rx="9" fill="{colour}" fill-opacity="{0.16 if runs else 0.04}" stroke="{colour}" '
-        f'stroke-width="{2 if runs else 1.2}" stroke-opacity="{1 if runs else 0.55}"/>'
+        f'rx="9" fill="{colour}" fill-opacity="{0.14 if runs else 0.04}" stroke="{colour}" '
+        f'stroke-width="{2 if runs else 1.2}" stroke-opacity="{1 if runs else 0.6}"/>'
     )
-    label = _text(middle, place.top + 24, name, size=12.5, anchor="middle", bold=runs > 0)
+    label = _text(place.left + machine.BOX_WIDTH // 2, place.top + 23.5, name, size=12.5, anchor="middle")
     badge = _badge(place.left + machine.BOX_WIDTH, place.top, runs, colour) if runs > 1 else ""
-    times = "" if not has_path else f": ran {runs} ×" if runs else ": did not run"
+    ran = "" if not has_path else f": ran {runs} ×" if runs else ": did not run"
     note = ", degraded" if is_broken else ""
-    faint = ' opacity=".45"' if has_path and not runs else ""
-    return f"<g{faint}><title>{name}{times}{note}</title>{box}{label}{badge}</g>"
+    opacity = UNTAKEN if has_path and not runs else 1
+    return f'<g opacity="{opacity}"><title>{name}{ran}{note}</title>{box}{label}{badge}</g>'
 
 
 def _badge(x: int, y: int, runs: int, colour: str) -> str:
@@ -95,16 +106,19 @@ def _badge(x: int, y: int, runs: int, colour: str) -> str:
 
 
 def _ends(path: Sequence[str]) -> str:
-    colour = BLUE if path else "currentColor"
+    """Draw where a turn begins and where it ends."""
     (x, y), (end_x, end_y) = machine.START, machine.END
-    end_colour = BLUE if "memory_updater" in path else "currentColor"
+    start = BLUE if path else "currentColor"
+    end = BLUE if "memory_updater" in path else "currentColor"
+    first = machine.Tip(61, y, "right")
     return (
-        f'<g><title>start of the turn</title><circle cx="{x}" cy="{y}" r="5" fill="{colour}"/>'
-        f'<path d="M{x + 5} {y}H60" stroke="{colour}" stroke-width="{2.4 if path else 1.2}" fill="none" '
-        f'marker-end="url(#slip-{"arrow-taken" if path else "arrow"})"/></g>'
-        f'<g><title>end of the turn</title><path d="M62 {end_y}H{end_x + 6}" stroke="{end_colour}" '
-        f'stroke-width="1.6"/><circle cx="{end_x}" cy="{end_y}" r="5.5" fill="none" stroke="{end_colour}" '
-        f'stroke-width="1.6"/><circle cx="{end_x}" cy="{end_y}" r="2.6" fill="{end_colour}"/></g>'
+        f'<g opacity="{1 if path else 0.7}"><title>start of the turn</title>'
+        f'<circle cx="{x}" cy="{y}" r="5.5" fill="{start}"/>'
+        f"{_arrow(f'M{x} {y}H54', first, start, 2.4 if path else 1.2)}</g>"
+        f'<g opacity="{0.7 if end == "currentColor" else 1}" fill="none" stroke="{end}" stroke-width="1.6">'
+        f'<title>end of the turn</title><path d="M62 {end_y}H{end_x + 6}"/>'
+        f'<circle cx="{end_x}" cy="{end_y}" r="6"/>'
+        f'<circle cx="{end_x}" cy="{end_y}" r="2.2" fill="{end}"/></g>'
     )
 
 
@@ -120,7 +134,7 @@ def timeline_svg(trace: Trace) -> str:
     end_ms = max([trace.duration_ms or 0.0, *(run.start_ms + run.duration_ms for run in runs)], default=0.0)
     scale = (_TIMELINE_WIDTH - _LEFT - _RIGHT) / (end_ms or 1.0)
     bottom = 8 + _ROW * max(len(runs), 1)
-    parts = [_hatch(), _axis(end_ms, scale, bottom)]
+    parts = [_axis(end_ms, scale, bottom)]
     parts += [_run_row(run, 8 + _ROW * row, scale) for row, run in enumerate(runs)]
     if not runs:
         parts.append(_text(_LEFT + 8, 26, "no node run is recorded", size=12, anchor="start"))
@@ -162,39 +176,45 @@ def _run_row(run: NodeRun, y: int, scale: float) -> str:
     x, width = _LEFT + run.start_ms * scale, max(run.duration_ms * scale, 2.0)
     name = one_line(run.node, 20) + (f" {run.run}" if run.run > 1 else "")
     told = f"{name}: {time_taken(run.duration_ms)}, from {time_taken(run.start_ms)}"
-    failed = attempts_told(run)
-    note = f". {failed}" if failed else ""
-    colour = RED if run.error else BLUE
-    after = x + width + 6
+    if is_degraded(run):
+        told, bar = f"{told}. {attempts_told(run)}", _attempts(run, x, y + 3, scale)
+    else:
+        bar = (
+            f'<rect x="{x:.1f}" y="{y + 3}" width="{width:.1f}" height="{_BAR}" rx="3" fill="{BLUE}" '
+            f'fill-opacity=".75"/>'
+        )
     return (
-        f"<g><title>{escape(told + note)}</title>"
+        f"<g><title>{escape(told)}</title>{bar}"
         + _text(_LEFT - 10, y + 15, name, size=12.5, anchor="end")
-        + f'<rect x="{x:.1f}" y="{y + 3}" width="{width:.1f}" height="{_BAR}" rx="3" fill="{colour}" '
-        f'fill-opacity="{0.35 if is_degraded(run) else 0.75}"/>'
-        + _attempts(run, x, y + 3, scale)
-        + _text(after, y + 15, time_taken(run.duration_ms), size=11, anchor="start", opacity=0.8)
+        + _text(x + width + 6, y + 15, time_taken(run.duration_ms), size=11, opacity=0.8)
         + "</g>"
     )
 
 
 def _attempts(run: NodeRun, x: float, y: int, scale: float) -> str:
-    """Draw the attempts of a run that needed more than one, or failed; the others are one bar."""
-    if not is_degraded(run):
-        return ""
+    """Draw the attempts of a run of which one failed; the others are one bar."""
     parts = []
     for attempt in run.attempts:
         width = max(attempt.duration_ms * scale, 2.0)
-        fill = 'fill="url(#slip-hatch)" stroke="' + RED if attempt.error else f'fill="{BLUE}" stroke="' + BLUE
-        parts.append(f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{_BAR}" rx="3" {fill}"/>')
+        colour = RED if attempt.error else BLUE
+        lines = _hatch(x, y, width) if attempt.error else ""
+        parts.append(
+            f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{_BAR}" rx="3" fill="{colour}" '
+            f'fill-opacity="{0.12 if attempt.error else 0.75}" stroke="{colour}"/>{lines}'
+        )
         x += width
     return "".join(parts)
 
 
-def _hatch() -> str:
-    return (
-        '<defs><pattern id="slip-hatch" width="6" height="6" patternUnits="userSpaceOnUse" '
-        f'patternTransform="rotate(45)"><path d="M0 0V6" stroke="{RED}" stroke-width="4"/></pattern></defs>'
-    )
+def _hatch(x: float, y: int, width: float) -> str:
+    """Return slanted lines over a bar; drawn one by one, because an SVG pattern needs an id."""
+    lines = []
+    for offset in range(0, int(width) + _BAR, 6):
+        # from the lower edge up to the right, cut where the bar begins and ends
+        low, high = max(offset - _BAR, 0), min(offset, width)
+        if low < high:
+            lines.append(f"M{x + low:.1f} {y + offset - low:.1f}L{x + high:.1f} {y + offset - high:.1f}")
+    return f'<path d="{"".join(lines)}" stroke="{RED}" stroke-width="1.6"/>'
 
 
 # --- guidance ----------------------------------------------------------------------------------
@@ -206,7 +226,12 @@ def guidance_svg(guidance: Guidance) -> str:
     """Draw the suggested next steps as bars of their confidence, each with the pattern behind it."""
     rows = guidance.suggestions[:3]
     if not rows:
-        return _picture(_GUIDANCE_WIDTH, 32, "Guidance", [_text(8, 21, without_guidance(guidance), size=13)])
+        return _picture(
+            _GUIDANCE_WIDTH,
+            32,
+            "Guidance",
+            [_text(8, 21, f"No suggestion: {without_guidance(guidance)}", size=13)],
+        )
     parts = [_suggestion(number, one, 4 + 52 * number) for number, one in enumerate(rows)]
     return _picture(_GUIDANCE_WIDTH, 4 + 52 * len(rows), "Likely next steps", parts)
 
@@ -236,13 +261,6 @@ def _picture(width: int, height: int, title: str, parts: Iterable[str]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" role="img" fill="currentColor" style="{FONT}">'
         f"<title>{escape(title)}</title>{STYLE}{''.join(parts)}</svg>"
-    )
-
-
-def _marker(name: str, colour: str) -> str:
-    return (
-        f'<marker id="slip-{name}" viewBox="0 0 10 10" refX="8.5" refY="5" markerWidth="9" markerHeight="9" '
-        f'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 1L9 5L0 9z" fill="{colour}"/></marker>'
     )
 
 
