@@ -1,11 +1,13 @@
 """The stream: typed events in order, packed, with a pulse; and clients that come and go."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 
 import pytest
 
 from agent.app import SlipstreamApp
+from agent.sse import Bell
 from memory.turns import TurnReply, TurnRequest
 from tests.agent.asgi_client import REQUEST, SESSION, Connection, ask, call, events
 from tests.agent.echo import EchoRunner, Emit, make_echo_app
@@ -37,8 +39,12 @@ def stream(app: SlipstreamApp, query: str, headers: dict[str, str] | None = None
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - lets others run, does not sleep
+    """Let others run until it holds."""
+    for _ in range(10_000):
+        if condition():
+            return
         await asyncio.sleep(0)
+    raise AssertionError("it never came to that")
 
 
 async def test_a_stream_carries_every_event_once_in_order_and_ends_with_the_reply(app: SlipstreamApp) -> None:
@@ -193,6 +199,8 @@ async def test_nothing_stays_behind_when_streams_are_over(app: SlipstreamApp, ru
     await asyncio.gather(*(connection.task for connection in connections))
 
     await until(lambda: len(asyncio.all_tasks()) == before)
+    gc.collect()
+    assert [thing for thing in gc.get_objects() if isinstance(thing, Bell)] == []
     assert (await call(app, "GET", "/ping")).json["status"] == "Healthy"
 
 
