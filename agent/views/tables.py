@@ -6,6 +6,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from agent.views.words import plain
+
 WIDTH = 96
 """Characters a line may have; fits a terminal beside an editor."""
 
@@ -41,7 +43,8 @@ def render(*parts: RenderableType, width: int = WIDTH, colour: bool = False) -> 
     for part in parts:
         console.width = _needed(part, console, width) if isinstance(part, Table) else width
         console.print(part)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n")
+    text = out.getvalue() if colour else plain(out.getvalue())
+    return "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
 
 
 def table(*columns: str) -> Table:

@@ -96,7 +96,7 @@ def timeline_text(trace: Trace, *, width: int = WIDTH, colour: bool = False) -> 
     """Show every node run of a turn: when, how long, what it found."""
     head = f"turn {trace.turn} of session {trace.session_id} · {trace.domain} · {trace.request_id}"
     parts: list[RenderableType] = [Text(plain(head), style="dim"), Text(f"> {plain(trace.query)}")]
-    parts.append(_timeline(trace) if trace.runs else Text("no node run is recorded"))
+    parts += [Text(), _timeline(trace) if trace.runs else Text("no node run is recorded"), Text()]
     for call in trace.tool_calls:
         parts.append(Text(f"tool {call.tool} · {time_taken(call.duration_ms)} · {call.error or 'answered'}"))
     if trace.model_calls:
@@ -215,7 +215,7 @@ def learn_text(report: LearnReport, *, width: int = WIDTH, colour: bool = False)
         shown.expand = False
         for name, value in report.metrics.items():
             shown.add_row(name.replace("_", " "), _metric(name, value))
-        parts.append(shown)
+        parts += [Text(), shown, Text()]
     times = " · ".join(
         f"{stage.replace('_', ' ')} {time_taken(ms)}" for stage, ms in report.stages_ms.items()
     )
@@ -225,7 +225,7 @@ def learn_text(report: LearnReport, *, width: int = WIDTH, colour: bool = False)
 
 def _metric(name: str, value: float) -> str:
     if "rate" in name:
-        return f"{value * 100:.1f} %"
+        return f"{value:.1%}"
     return f"{value:,.0f}" if float(value).is_integer() and value > 1 else f"{value:.4f}"
 
 
@@ -268,4 +268,4 @@ def domain_text(domain: Domain, *, width: int = WIDTH, colour: bool = False) -> 
     }.items():
         facts.add_row(name, value or UNKNOWN)
     about = Padding(Text(plain(domain.description.strip())), (0, 0, 1, 0))
-    return render(Group(head, about, facts), intents, width=width, colour=colour)
+    return render(Group(head, about, facts), Text(), intents, width=width, colour=colour)

@@ -20,8 +20,8 @@ def plain(text: str) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Write a share (0 to 1) as `83 %`; a dash when it is not known."""
-    return UNKNOWN if share is None else f"{share * 100:.0f} %"
+    """Write a share (0 to 1) as `83%`; a dash when it is not known."""
+    return UNKNOWN if share is None else f"{share:.0%}"
 
 
 def time_taken(duration_ms: float | None) -> str:
