@@ -36,6 +36,11 @@ def tracked_python() -> list[Path]:
     return [file for file in tracked() if file.suffix == ".py"]
 
 
+def sources() -> list[Path]:
+    """Return the Python files that are no tests."""
+    return [file for file in tracked_python() if ROOT / "tests" not in file.parents]
+
+
 def named(file: Path) -> str:
     return str(file.relative_to(ROOT))
 
@@ -48,9 +53,7 @@ def test_no_source_file_is_longer_than_a_reader_can_hold() -> None:
 
 def test_no_function_is_longer_than_a_screen() -> None:
     long = []
-    for file in tracked_python():
-        if ROOT / "tests" in file.parents:
-            continue
+    for file in sources():
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 body = node.body[1:] if ast.get_docstring(node) and len(node.body) > 1 else node.body
@@ -65,11 +68,9 @@ def test_no_function_is_longer_than_a_screen() -> None:
 
 
 def test_every_source_file_says_in_its_first_line_what_it_is() -> None:
-    bare = [
-        named(file) for file in tracked_python() if not ast.get_docstring(ast.parse(file.read_text("utf-8")))
-    ]
+    bare = [named(file) for file in sources() if not ast.get_docstring(ast.parse(file.read_text("utf-8")))]
 
-    assert [name for name in bare if not name.endswith("__init__.py")] == []
+    assert bare == []
 
 
 def test_every_folder_of_tests_is_a_package_so_that_it_hides_no_room() -> None:
