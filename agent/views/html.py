@@ -1,32 +1,37 @@
 """A trace as one HTML file: no script, nothing to load, readable for as long as there are browsers."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from agent.views.markup import (
-    attempts_told,
+    cell,
     clipped,
     escape,
+    figure,
     followed,
     is_degraded,
     one_line,
+    section,
     suggestion_facts,
+    table,
+    wide,
 )
+from agent.views.noderuns import calls_html, runs_html
 from agent.views.svg import graph_svg, timeline_svg
 from agent.views.words import (
     UNKNOWN,
     counted,
     label_of,
     percent,
-    plain,
     replaced,
-    run_note,
     time_taken,
     without_guidance,
 )
-from graph.trace import NodeRun, Trace
+from graph.trace import Trace
 from memory.records import Citation, Guidance
 from memory.turns import TurnReply
 
@@ -36,10 +41,7 @@ FULL_TURNS = 20
 LISTED_TURNS = 500
 """Earlier turns that are at least listed."""
 
-MOST_RUNS = 60
-ANSWER_CHARACTERS = 20_000
-STATE_CHARACTERS = 4_000
-VALUE_CHARACTERS = 600
+ANSWER_CHARACTERS, QUESTION_CHARACTERS, QUOTE_CHARACTERS = 20_000, 2_000, 600
 """Longest texts shown; what is cut off is told."""
 
 PAGE = """<!doctype html>
@@ -105,10 +107,10 @@ def _earlier(traces: Sequence[Trace]) -> str:
     listed = traces[-LISTED_TURNS:]
     rows = [
         [
-            _figure(str(trace.turn)),
-            _cell(one_line(trace.query, 160)),
-            _cell(label_of(trace.intent, trace.topic)),
-            _figure(time_taken(trace.duration_ms)),
+            figure(str(trace.turn)),
+            cell(one_line(trace.query, 160)),
+            cell(label_of(trace.intent, trace.topic)),
+            figure(time_taken(trace.duration_ms)),
         ]
         for trace in listed
     ]
@@ -116,7 +118,7 @@ def _earlier(traces: Sequence[Trace]) -> str:
     more = f"; {counted(left_out, 'turn')} before them left out" if left_out else ""
     return (
         f"<details><summary>{counted(len(listed), 'earlier turn')}, without node runs{more}</summary>"
-        f"{_table(['turn', 'question', 'step', 'time'], rows)}</details>"
+        f"{wide(table(['>turn', 'question', 'step', '>time'], rows))}</details>"
     )
 
 
@@ -132,19 +134,19 @@ def _turn(trace: Trace, reply: TurnReply | None, *, is_open: bool) -> str:
         end + degraded,
         _facts(trace),
         _sources(_citations(trace) if reply is None else reply.citations),
-        _section("Likely next steps", _guidance(trace)),
+        section("Likely next steps", _guidance(trace)),
     ]
     if trace.runs:
         parts += [
-            _section("Way through the graph", _wide(graph_svg(trace.path, degraded=nodes))),
-            _section("Time", _wide(timeline_svg(trace))),
-            _section("Node runs and what they changed", _runs(trace.runs)),
+            section("Way through the graph", wide(graph_svg(trace.path, degraded=nodes))),
+            section("Time", wide(timeline_svg(trace))),
+            section("Node runs and what they changed", runs_html(trace.runs)),
         ]
-    parts.append(_section("Models and tools", _calls(trace)))
+    parts.append(section("Models and tools", calls_html(trace)))
     return (
         f'<details class="turn"{" open" if is_open else ""}><summary>'
         f'<span class="dim">Turn {trace.turn}</span> <bdi class="question">'
-        f"{escape(clipped(trace.query, 2_000))}</bdi></summary>"
+        f"{escape(clipped(trace.query, QUESTION_CHARACTERS))}</bdi></summary>"
         f'<div class="body">{"".join(parts)}</div></details>'
     )
 
@@ -187,10 +189,11 @@ def _citations(trace: Trace) -> list[Citation]:
     found = _field(draft, "citations")
     if trace.reply_kind != "answer" or not isinstance(found, list):
         return []
-    whole = ("number", "passage_id", "title", "source", "quote")
-    return [
-        Citation.model_validate(one) for one in found if isinstance(one, dict) and all(map(one.get, whole))
-    ]
+    citations = []
+    for one in found:
+        with suppress(ValidationError):  # the record is clipped: the last item may only count the others
+            citations.append(Citation.model_validate(one))
+    return citations
 
 
 def _sources(citations: Sequence[Citation]) -> str:
@@ -200,10 +203,10 @@ def _sources(citations: Sequence[Citation]) -> str:
         f"<li>[{one.number}] <bdi>{escape(one_line(one.title, 200))}</bdi>"
         f"{' <span class=sample>sample text</span>' if one.sample else ''} "
         f'<code class="dim">{escape(one_line(one.source, 200))}</code>'
-        f'<q dir="auto">{escape(clipped(one.quote, VALUE_CHARACTERS))}</q></li>'
+        f'<q dir="auto">{escape(clipped(one.quote, QUOTE_CHARACTERS))}</q></li>'
         for one in citations
     ]
-    return _section("Sources", f'<ul class="sources">{"".join(rows)}</ul>')
+    return section("Sources", f'<ul class="sources">{"".join(rows)}</ul>')
 
 
 def _guidance(trace: Trace) -> str:
@@ -214,120 +217,13 @@ def _guidance(trace: Trace) -> str:
         [
             f'<td><bdi>{escape(one_line(one.label, 120))}</bdi><span class="bar">'
             f'<i style="width:{one.confidence * 100:.0f}%"></i></span></td>',
-            _figure(percent(one.confidence)),
+            figure(percent(one.confidence)),
             f'<td class="name"><code>{escape(one_line(one.pattern_id, 40))}</code></td>',
-            _cell(suggestion_facts(one)),
-            _cell(one_line(one.why, 240) or UNKNOWN, "optional"),
+            cell(suggestion_facts(one)),
+            cell(one_line(one.why, 240) or UNKNOWN, "optional"),
         ]
         for one in guidance.suggestions
     ]
-    table = _table(["next step", ">likely", "pattern", "rests on", "*because of"], rows)
+    rows_html = table(["next step", ">likely", "pattern", "rests on", "*because of"], rows)
     how = f"looked up in {time_taken(guidance.duration_ms)}"
-    return _wide(table) + f'<p class="dim">{escape(followed(trace))} · {how}</p>'
-
-
-# --- node runs ---------------------------------------------------------------------------------
-
-
-def _runs(runs: Sequence[NodeRun]) -> str:
-    more = len(runs) - MOST_RUNS
-    left_out = f'<p class="dim">{counted(more, "more node run")} left out.</p>' if more > 0 else ""
-    return "".join(_run(run) for run in runs[:MOST_RUNS]) + left_out
-
-
-def _run(run: NodeRun) -> str:
-    name = one_line(run.node, 40) + (f" {run.run}" if run.run > 1 else "")
-    note = one_line(plain(run_note(run)), 200)
-    told = f'<p class="dim">{escape(attempts_told(run))}</p>' if is_degraded(run) else ""
-    rows = [
-        [
-            _cell(change.field, "name"),
-            _cell(_json(change.before), "value"),
-            _cell(_json(change.after), "value"),
-        ]
-        for change in run.diff
-    ]
-    states = _state("State before", run.before) + _state("State after", run.after)
-    diff = (
-        _wide(_table(["field", "before", "after"], rows))
-        if rows
-        else '<p class="dim">Nothing was changed.</p>'
-    )
-    return (
-        f'<details class="run{" degraded" if is_degraded(run) else ""}"><summary><span>{escape(name)}</span>'
-        f'<span class="figure">{time_taken(run.duration_ms)}</span><span>{escape(note)}</span></summary>'
-        f"<div>{told}{diff}{states}</div></details>"
-    )
-
-
-def _state(title: str, state: Mapping[str, object]) -> str:
-    text = json.dumps(state, indent=2, ensure_ascii=False, default=str)
-    return (
-        f"<details><summary>{title} ({counted(len(state), 'field')})</summary>"
-        f"<pre>{escape(clipped(text, STATE_CHARACTERS))}</pre></details>"
-    )
-
-
-def _json(value: object) -> str:
-    if value is None:
-        return UNKNOWN
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return clipped(text, VALUE_CHARACTERS)
-
-
-def _calls(trace: Trace) -> str:
-    if not trace.model_calls and not trace.tool_calls:
-        return '<p class="dim">No chat model and no tool was called: no tokens, no cost.</p>'
-    rows = [
-        [
-            _cell(f"{one_line(call.node, 40)}: {one_line(call.model, 80)}"),
-            _figure(time_taken(call.duration_ms)),
-            _figure(_count(call.input_tokens)),
-            _figure(_count(call.output_tokens)),
-            _figure(_money(call.cost_usd)),
-        ]
-        for call in trace.model_calls
-    ]
-    for tool in trace.tool_calls:
-        end = one_line(tool.error, 200) if tool.error else "answered"
-        rows.append([_cell(f"tool {one_line(tool.tool, 80)}: {end}"), _figure(time_taken(tool.duration_ms))])
-    if trace.model_calls:
-        total = (_count(trace.input_tokens), _count(trace.output_tokens), _money(trace.cost_usd))
-        rows.append([_cell("together"), _figure(""), *map(_figure, total)])
-    return _wide(_table(["call", ">time", ">tokens in", ">tokens out", ">cost"], rows))
-
-
-def _count(tokens: int | None) -> str:
-    return "unknown" if tokens is None else f"{tokens:,}"
-
-
-def _money(usd: float | None) -> str:
-    """Write US dollars; a price that nobody told is no price of 0."""
-    return "unknown" if usd is None else f"${usd:,.4f}"
-
-
-# --- parts -------------------------------------------------------------------------------------
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{title}</h2>{body}</section>"
-
-
-def _wide(body: str) -> str:
-    return f'<div class="wide">{body}</div>'
-
-
-def _cell(text: str, kind: str = "") -> str:
-    return f'<td{f" class={kind}" if kind else ""} dir="auto">{escape(text)}</td>'
-
-
-def _figure(text: str) -> str:
-    return f'<td class="figure">{escape(text)}</td>'
-
-
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table; `>` before a name means figures, `*` a column that narrow screens leave out."""
-    kinds = {">": ' class="figure"', "*": ' class="optional"'}
-    head = "".join(f"<th{kinds.get(name[0], '')}>{name.lstrip('>*')}</th>" for name in names)
-    body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return wide(rows_html) + f'<p class="dim">{escape(followed(trace))} · {how}</p>'

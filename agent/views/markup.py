@@ -1,6 +1,7 @@
 """Foreign text made safe for pictures and pages, and short enough for them."""
 
 import re
+from collections.abc import Iterable, Sequence
 from html import escape as escape_html
 
 from agent.views.words import counted, percent, time_taken
@@ -72,3 +73,34 @@ def followed(trace: Trace) -> str:
     if trace.followed is None:
         return "no next turn yet"
     return "followed: the next turn was one of these" if trace.followed else "not followed by the next turn"
+
+
+# --- parts of pages ------------------------------------------------------------------------------
+
+
+def section(title: str, body: str) -> str:
+    """Return a part of a page under its heading."""
+    return f"<section><h2>{title}</h2>{body}</section>"
+
+
+def wide(body: str) -> str:
+    """Return `body` so that it scrolls on its own where a screen is too narrow."""
+    return f'<div class="wide">{body}</div>'
+
+
+def cell(text: str, kind: str = "") -> str:
+    """Return a cell of text; `kind` is a class of trace.css."""
+    return f'<td{f" class={kind}" if kind else ""} dir="auto">{escape(text)}</td>'
+
+
+def figure(text: str) -> str:
+    """Return a cell with a figure, set to the right and never wrapped."""
+    return f'<td class="figure">{escape(text)}</td>'
+
+
+def table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table; `>` before a name means figures, `*` a column that narrow screens leave out."""
+    kinds = {">": ' class="figure"', "*": ' class="optional"'}
+    head = "".join(f"<th{kinds.get(name[0], '')}>{name.lstrip('>*')}</th>" for name in names)
+    body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
