@@ -1,5 +1,6 @@
 """Text of a given width: lines, and tables whose figures are never cut off."""
 
+from collections.abc import Iterable
 from io import StringIO
 
 from rich.box import SIMPLE_HEAD
@@ -16,6 +17,8 @@ TEXT_WIDTH = 16
 
 LABEL_WIDTH = 36
 """Most characters of a label beside it; recorded logs bring long ones."""
+
+SEPARATOR = " · "
 
 FIGURES = frozenset(
     {"likely", "sessions", "users", "solved", "sure", "examples", "time", "start", "mean time", "value"}
@@ -45,6 +48,17 @@ def render(*parts: RenderableType, width: int = WIDTH, colour: bool = False) -> 
         console.print(part)
     text = out.getvalue() if colour else plain(out.getvalue())
     return "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
+
+
+def joined(facts: Iterable[str], width: int = WIDTH) -> str:
+    """Join facts by ` · `; a line ends between two of them, never between a figure and its unit."""
+    lines: list[str] = []
+    for fact in filter(None, facts):
+        if lines and len(lines[-1]) + len(SEPARATOR) + len(fact) <= width:
+            lines[-1] += SEPARATOR + fact
+        else:
+            lines.append(fact)
+    return "\n".join(lines)
 
 
 def table(*columns: str) -> Table:

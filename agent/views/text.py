@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from agent.views.tables import WIDTH, render, table
+from agent.views.tables import WIDTH, joined, render, table
 from agent.views.words import (
     UNKNOWN,
     counted,
@@ -29,6 +29,9 @@ BAR = 16
 """Characters of the longest bar of a timeline."""
 
 SUGGESTIONS = 3
+SAMPLE = " (sample text)"
+"""Stands beside what was written for demonstration, unless its title says so itself."""
+
 SHORTEST_ID = 8
 """Characters of an id that are always shown."""
 
@@ -43,13 +46,13 @@ def reply_text(reply: TurnReply, *, width: int = WIDTH, colour: bool = False) ->
         parts += [Text(), *(_source(citation) for citation in reply.citations)]
     if reply.guidance.suggestions:
         parts += [Text(), Text("Likely next", style="bold"), _suggestions(reply.guidance)]
-    parts += [Text(), Text(_figures(reply), style="dim")]
+    parts += [Text(), Text(_figures(reply, width), style="dim")]
     parts += [Text(f"Note: {replaced(reason)}", style="yellow") for reason in reply.degraded]
     return render(*parts, width=width, colour=colour)
 
 
 def _source(citation: Citation) -> RenderableType:
-    mark = " (sample text)" if citation.sample else ""
+    mark = SAMPLE if citation.sample and SAMPLE not in citation.title else ""
     row = Table.grid(padding=(0, 1))
     row.add_column(no_wrap=True, min_width=len(f"[{citation.number}]"))
     row.add_column(overflow="fold")
@@ -59,7 +62,7 @@ def _source(citation: Citation) -> RenderableType:
     return row
 
 
-def _figures(reply: TurnReply) -> str:
+def _figures(reply: TurnReply, width: int) -> str:
     facts = [time_taken(reply.duration_ms)]
     if reply.intent:
         facts.append(f"{label_of(reply.intent, reply.topic)} {percent(reply.intent_confidence)}")
@@ -69,9 +72,8 @@ def _figures(reply: TurnReply) -> str:
         facts.append(reply.kind)
     if reply.hit is not None:
         facts.append("as foreseen" if reply.hit else "not as foreseen")
-    if reply.skills:
-        facts.append(", ".join(f"{skill} {name}" for skill, name in reply.skills.items()))
-    return plain(" · ".join(facts))
+    facts += [f"{skill} {name}" for skill, name in reply.skills.items()]
+    return joined(map(plain, facts), width)
 
 
 def guidance_text(guidance: Guidance, *, width: int = WIDTH, colour: bool = False) -> str:
@@ -94,14 +96,17 @@ def _suggestions(guidance: Guidance) -> Table:
 
 def timeline_text(trace: Trace, *, width: int = WIDTH, colour: bool = False) -> str:
     """Show every node run of a turn: when, how long, what it found."""
-    head = f"turn {trace.turn} of session {trace.session_id} · {trace.domain} · {trace.request_id}"
-    parts: list[RenderableType] = [Text(plain(head), style="dim"), Text(f"> {plain(trace.query)}")]
+    head = [f"turn {trace.turn} of session {trace.session_id}", trace.domain, trace.request_id]
+    parts: list[RenderableType] = [
+        Text(joined(map(plain, head), width), style="dim"),
+        Text(f"> {plain(trace.query)}"),
+    ]
     parts += [Text(), _timeline(trace) if trace.runs else Text("no node run is recorded"), Text()]
     for call in trace.tool_calls:
         parts.append(Text(f"tool {call.tool} · {time_taken(call.duration_ms)} · {call.error or 'answered'}"))
     if trace.model_calls:
-        parts.append(Text(_spent(trace)))
-    parts.append(Text(_outcome(trace)))
+        parts.append(Text(_spent(trace, width)))
+    parts.append(Text(_outcome(trace, width)))
     parts += [Text(f"Note: {replaced(reason)}", style="yellow") for reason in trace.degraded]
     return render(*parts, width=width, colour=colour)
 
@@ -126,15 +131,15 @@ def _bar(run: NodeRun, end_ms: float) -> str:
     return " " * start + "█" * min(length, BAR - start)
 
 
-def _spent(trace: Trace) -> str:
+def _spent(trace: Trace, width: int) -> str:
     known = [counted(len(trace.model_calls), "model call")]
     if trace.input_tokens is not None and trace.output_tokens is not None:
         known.append(f"{trace.input_tokens:,} tokens in, {trace.output_tokens:,} out")
     known.append("price unknown" if trace.cost_usd is None else f"${trace.cost_usd:.4f}")
-    return " · ".join(known)
+    return joined(known, width)
 
 
-def _outcome(trace: Trace) -> str:
+def _outcome(trace: Trace, width: int) -> str:
     facts = [trace.reply_kind if trace.is_complete else "incomplete", time_taken(trace.duration_ms)]
     if trace.verdict:
         facts.append(trace.verdict if trace.score is None else f"{trace.verdict} {trace.score:.2f}")
@@ -142,7 +147,7 @@ def _outcome(trace: Trace) -> str:
         facts.append("guidance named the next step" if trace.followed else "the next step was another")
     if trace.release:
         facts.append(f"release {trace.release}")
-    return " · ".join(facts)
+    return joined(facts, width)
 
 
 def trace_list_text(rows: Sequence[TurnFinished], *, width: int = WIDTH, colour: bool = False) -> str:
@@ -208,7 +213,7 @@ def learn_text(report: LearnReport, *, width: int = WIDTH, colour: bool = False)
     ]
     parts: list[RenderableType] = [
         Text(f"release {report.release_id} ({state})", style="bold"),
-        Text(" · ".join(counts)),
+        Text(joined(counts, width)),
     ]
     if report.metrics:
         shown = table("measured on held-out sessions", "value")
@@ -216,10 +221,8 @@ def learn_text(report: LearnReport, *, width: int = WIDTH, colour: bool = False)
         for name, value in report.metrics.items():
             shown.add_row(name.replace("_", " "), _metric(name, value))
         parts += [Text(), shown, Text()]
-    times = " · ".join(
-        f"{stage.replace('_', ' ')} {time_taken(ms)}" for stage, ms in report.stages_ms.items()
-    )
-    parts.append(Text(times, style="dim"))
+    times = [f"{stage.replace('_', ' ')} {time_taken(ms)}" for stage, ms in report.stages_ms.items()]
+    parts.append(Text(joined(times, width), style="dim"))
     return render(*parts, width=width, colour=colour)
 
 
@@ -251,7 +254,7 @@ def domain_text(domain: Domain, *, width: int = WIDTH, colour: bool = False) -> 
     for name, spec in domain.intents.items():
         examples = len(spec.examples) + sum(map(len, spec.topics.values()))
         intents.add_row(name, ", ".join(spec.topics) or UNKNOWN, f"{examples:,}")
-    sample = " (sample text)" if domain.knowledge.sample else ""
+    sample = SAMPLE if domain.knowledge.sample else ""
     facts = Table.grid(padding=(0, 2))
     facts.add_column(no_wrap=True)
     facts.add_column(overflow="fold")

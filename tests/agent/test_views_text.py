@@ -171,10 +171,22 @@ likely  next step                                           pattern             
    62%  procedure/seal                                      p-0123456789abcdef     1,204     91%
     8%  maintenance                                         p-fedcba9876543210         3       –
 
-25 ms · troubleshooting/seal 93% · accept 0.88 · as foreseen · classify local:softmax, judge
-local:rules
+25 ms · troubleshooting/seal 93% · accept 0.88 · as foreseen · classify local:softmax
+judge local:rules
 Note: query analyzer took too long, the local skill took over\
 """)
+
+
+def test_a_line_of_figures_breaks_between_facts_only() -> None:
+    shown = reply_text(REPLY, width=40)
+
+    assert "25 ms · troubleshooting/seal 93%\naccept 0.88 · as foreseen\n" in shown
+
+
+def test_a_title_that_says_sample_itself_is_not_marked_twice() -> None:
+    cited = REPLY.citations[0].model_copy(update={"title": "Seals (sample text) › Leaking seal"})
+
+    assert reply_text(REPLY.model_copy(update={"citations": [cited]})).count("(sample text)") == 1
 
 
 def test_a_bare_reply_is_the_answer_and_one_line() -> None:
