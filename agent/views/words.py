@@ -20,8 +20,12 @@ def plain(text: str) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Write a share (0 to 1) as `83%`; a dash when it is not known."""
-    return UNKNOWN if share is None else f"{share:.0%}"
+    """Write a share (0 to 1) as `83%`; a dash when it is not known, and no certainty that is none."""
+    if share is None:
+        return UNKNOWN
+    if 0 < share < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
 
 
 def time_taken(duration_ms: float | None) -> str:

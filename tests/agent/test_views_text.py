@@ -15,7 +15,7 @@ from agent.views.text import (
     timeline_text,
     trace_list_text,
 )
-from agent.views.words import replaced, time_taken
+from agent.views.words import percent, replaced, time_taken
 from domains.model import Domain
 from graph.trace import ModelCall, NodeRun, ToolCall, Trace
 from learning.pipeline import LearnReport
@@ -395,3 +395,11 @@ def test_what_was_replaced_is_told_in_plain_words(reason: str, words: str) -> No
 )
 def test_times_have_the_unit_that_fits(duration_ms: float | None, shown: str) -> None:
     assert time_taken(duration_ms) == shown
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(None, "–"), (0, "0%"), (0.004, "<1%"), (0.006, "1%"), (0.83, "83%"), (0.9996, ">99%"), (1, "100%")],
+)
+def test_a_share_claims_no_certainty_that_is_none(share: float | None, shown: str) -> None:
+    assert percent(share) == shown
