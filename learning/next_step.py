@@ -299,6 +299,8 @@ def _tune(index: ArrayPatternIndex, held: Sessions) -> tuple[Tuning, dict[str, f
     best: tuple[float, Tuning, NDArray[np.float64], Ints] | None = None
     for habit in HABITS:
         seen = _prefixes(index.tuned(Tuning(power=1.0, habit=habit)), held)
+        if not seen.chances.size:  # too few users to name any step, or nothing held out has a next one
+            return CAUTIOUS, {}
         for power in POWERS:
             calibrated = seen.chances**power
             calibrated /= calibrated.sum(axis=1, keepdims=True)
@@ -336,8 +338,6 @@ def _loss(chances: NDArray[np.float64], target: Ints) -> float:
 
 def _metrics(chances: NDArray[np.float64], target: Ints) -> dict[str, float]:
     """Return hit rates, mean reciprocal rank and calibration error of the first suggestion."""
-    if not len(target):
-        return {}
     order = np.argsort(-chances, axis=1, kind="stable")
     hits = order == target[:, None]
     ranks = np.where(hits.any(axis=1), hits.argmax(axis=1), order.shape[1])

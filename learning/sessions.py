@@ -39,6 +39,16 @@ class Turn(NamedTuple):
     label_source: str
 
 
+class Word(NamedTuple):
+    """How a session ended, as somebody said; the later word counts, of two at once the larger id."""
+
+    at: float
+    """Unix time (seconds)."""
+
+    event_id: str
+    outcome: Outcome
+
+
 @dataclass
 class Gathered:
     """What was read from the lake, before it is put in order."""
@@ -46,10 +56,11 @@ class Gathered:
     turns: dict[str, Turn] = field(default_factory=dict)
     """By event id."""
 
-    feedback: dict[str, tuple[float, Outcome]] = field(default_factory=dict)
-    """Session to the last word of its user, with the time of it."""
+    feedback: dict[str, Word] = field(default_factory=dict)
+    """Session to the last word of its user."""
 
-    completed: dict[str, Outcome] = field(default_factory=dict)
+    completed: dict[str, Word] = field(default_factory=dict)
+    """Session to its last completion that knew how it ended."""
 
 
 @dataclass(frozen=True)
@@ -95,19 +106,17 @@ async def gather(events: AsyncIterator[SessionEvent]) -> Gathered:
                     event.label_source,
                 )
         elif isinstance(event, FeedbackGiven):
-            _heed(found, event)
+            if event.resolved is not None:
+                _heed(found.feedback, event, "solved" if event.resolved else "unsolved")
         elif isinstance(event, SessionCompleted) and event.outcome != "unknown":
-            found.completed[event.session_id] = event.outcome
+            _heed(found.completed, event, event.outcome)
     return found
 
 
-def _heed(found: Gathered, event: FeedbackGiven) -> None:
-    """Keep the last feedback that says whether the session was solved."""
-    if event.resolved is None:
-        return
-    at = event.at.timestamp()
-    if at >= found.feedback.get(event.session_id, (0.0, "unknown"))[0]:
-        found.feedback[event.session_id] = (at, "solved" if event.resolved else "unsolved")
+def _heed(words: dict[str, Word], event: FeedbackGiven | SessionCompleted, outcome: Outcome) -> None:
+    """Keep the last word on each session."""
+    word = Word(event.at.timestamp(), event.event_id, outcome)
+    words[event.session_id] = max(word, words.get(event.session_id, word))
 
 
 def arrange(found: Gathered, named: Mapping[str, Step]) -> Sessions:
@@ -122,7 +131,7 @@ def arrange(found: Gathered, named: Mapping[str, Step]) -> Sessions:
     times: list[float] = []
     offsets, owners, outcomes = [0], [], []
     for session_id in ids:
-        turns = sorted(by_session[session_id], key=lambda turn: (turn.turn, turn.at))[:STEPS_AT_MOST]
+        turns = sorted(by_session[session_id], key=_place)[:STEPS_AT_MOST]
         for turn in turns:
             label = named.get(turn.event_id, turn.step).label
             if label != "none":
@@ -145,11 +154,17 @@ def arrange(found: Gathered, named: Mapping[str, Step]) -> Sessions:
     )
 
 
+def _place(turn: Turn) -> tuple[int, float, str]:
+    """Order turns whatever order they came in; the id decides between two at once."""
+    return turn.turn, turn.at, turn.event_id
+
+
 def _outcome(session_id: str, found: Gathered) -> int:
     """The user's own word counts first, then how the session was completed."""
-    said = found.feedback.get(session_id)
-    outcome = said[1] if said else found.completed.get(session_id, "unknown")
-    return {"solved": SOLVED, "unknown": UNKNOWN}.get(outcome, UNSOLVED)
+    word = found.feedback.get(session_id) or found.completed.get(session_id)
+    if word is None:
+        return UNKNOWN
+    return SOLVED if word.outcome == "solved" else UNSOLVED
 
 
 def _sort_labels(sessions: Sessions) -> Sessions:

@@ -181,7 +181,10 @@ class ArrayPatternIndex:
         return found
 
     def _population(self, chain: list[tuple[int, int]]) -> NDArray[np.float64]:
-        """Interpolate from the longest context down; what is left at the end is spread evenly."""
+        """Interpolate from the longest context down; what is left at the end is spread evenly.
+
+        Without labels, which is how a log of few users looks to others, there is nothing to spread it on.
+        """
         contexts = self._contexts
         chances: NDArray[np.float64] = np.zeros(len(self._labels))
         mass = 1.0
@@ -189,7 +192,7 @@ class ArrayPatternIndex:
             start, end = int(contexts.starts[row]), int(contexts.starts[row + 1])
             chances[contexts.labels[start:end]] += mass * contexts.shares[start:end]
             mass *= float(contexts.left[row])
-        return chances + mass / len(self._labels)
+        return chances + mass / max(len(self._labels), 1)
 
     def _tilted(
         self, chances: NDArray[np.float64], flow: Sequence[str], user: str | None
