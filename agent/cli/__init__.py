@@ -1,5 +1,6 @@
 """The command line. A command parses, calls one function and prints; heavy imports stay inside commands."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -21,7 +22,7 @@ from agent.cli import (
     serve,
     trace,
 )
-from agent.cli.failures import guarded
+from agent.cli.failures import INTERRUPTED, guarded
 from agent.cli.help import SectionedHelp
 from agent.cli.output import write
 
@@ -78,4 +79,7 @@ app.add_typer(config.app, rich_help_panel="Set up", context_settings=HELP)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    sys.exit(guarded(lambda: app(words, prog_name="slipstream", standalone_mode=False), words))
+    status = guarded(lambda: app(words, prog_name="slipstream", standalone_mode=False), words)
+    if status == INTERRUPTED:
+        os._exit(status)  # not to wait for a thread that still works: what it writes is whole or absent
+    sys.exit(status)

@@ -1,6 +1,5 @@
 """`slipstream demo`: the whole idea in a minute."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from agent.cli.options import State
 from agent.cli.output import write
-from agent.cli.work import start_logs
+from agent.cli.work import interruptible, start_logs
 
 
 def demo(
@@ -26,9 +25,8 @@ def demo(
     """
     from agent.demo import run_demo
     from agent.settings import load_settings
-    from agent.views.progress import progress
 
     settings = load_settings(state_dir=state)
     start_logs(settings)
-    with progress(True) as on_progress:
-        asyncio.run(run_demo(settings, sessions, say=write, on_progress=on_progress))
+    with interruptible(show_progress=True) as (loop, on_progress):
+        loop.run(run_demo(settings, sessions, say=write, on_progress=on_progress))

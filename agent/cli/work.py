@@ -3,8 +3,8 @@
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:  # the runtime is what --help must not import
@@ -31,22 +31,37 @@ def in_runtime(settings: "Settings", work: "Callable[[Runtime], Coroutine[Any, A
 
 @contextmanager
 def opened_runtime(settings: "Settings", *, show_progress: bool) -> Iterator[Opened]:
-    """Open the runtime, and close it when the block ends; Ctrl-C ends long work in threads too."""
-    from agent.views.progress import progress
+    """Open the runtime, and close it when the block ends."""
     from agent.wiring import open_runtime
 
     start_logs(settings)
-    stop = Event()
-    with progress(show_progress) as show, asyncio.Runner() as loop:
-        on_progress = _stoppable(show, stop)
-        runtime = loop.run(open_runtime(settings, on_progress=on_progress))
+    opened: list[Runtime] = []
+    with interruptible(show_progress) as (loop, on_progress):
+
+        async def keep() -> None:
+            # kept outside of the task: one that Ctrl-C cancels at its very end loses what it returns
+            opened.append(await open_runtime(settings, on_progress=on_progress))
+
         try:
-            yield Opened(runtime, loop, on_progress)
-        except KeyboardInterrupt:
-            stop.set()
-            raise
+            loop.run(keep())
+            yield Opened(opened[0], loop, on_progress)
         finally:
-            loop.run(runtime.close())
+            for runtime in opened:
+                loop.run(runtime.close())
+
+
+@contextmanager
+def interruptible(show_progress: bool) -> "Iterator[tuple[asyncio.Runner, OnProgress]]":
+    """Yield a loop, and what long work tells its progress; after Ctrl-C nobody waits for busy threads."""
+    from agent.views.progress import progress
+
+    with progress(show_progress) as on_progress, asyncio.Runner() as loop:
+        try:
+            yield loop, on_progress
+        except KeyboardInterrupt:
+            # a closing loop waits for its threads: it gets an idle one, the busy one ends with the process
+            loop.get_loop().set_default_executor(ThreadPoolExecutor())
+            raise
 
 
 def start_logs(settings: "Settings", default: "LogLevel" = "warning") -> None:
@@ -55,14 +70,3 @@ def start_logs(settings: "Settings", default: "LogLevel" = "warning") -> None:
 
     level = "debug" if settings.debug_mode else settings.log_level or default
     set_up_logs(level, show_tracebacks=settings.debug_mode)
-
-
-def _stoppable(on_progress: "OnProgress", stop: Event) -> "OnProgress":
-    """Let work in a thread end soon after Ctrl-C: nothing else reaches it, and the exit waits for it."""
-
-    def tell(stage: str, done: int, total: int, note: str) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        on_progress(stage, done, total, note)
-
-    return tell

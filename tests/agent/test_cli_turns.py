@@ -2,6 +2,10 @@
 
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -217,3 +221,19 @@ def test_a_state_folder_that_cannot_be_used_is_worth_retrying(slipstream: Slipst
     done = slipstream("run", QUESTION, "--state", "a-file/state")
 
     assert (done.status, done.err.startswith("error[memory.storage_failed]: ")) == (3, True)
+
+
+def test_ctrl_c_while_a_domain_is_indexed_is_quiet_and_loses_nothing(slipstream: Slipstream) -> None:
+    state = Path("interrupted")
+    command = [sys.executable, "-m", "agent", "run", QUESTION, "--state", str(state)]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        while not (state / "sessions.sqlite").exists() and running.poll() is None:
+            os.sched_yield()
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
+    done = slipstream("run", QUESTION, "--state", str(state))
+
+    assert (running.returncode, out, err) == (130, "", "")
+    assert (done.status, done.err) == (0, "")
