@@ -1,27 +1,31 @@
 """The notebook's way in: the whole program behind plain calls, whether or not a loop is running already."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from threading import Thread
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
 
 from agent.runtime import Runtime
 from agent.settings import load_settings
 from agent.views.progress import progress
-from agent.views.text import reply_text, timeline_text
-from agent.views.words import label_of, time_taken
+from agent.views.run import Run
 from agent.wiring import open_runtime, utc_now
-from graph.trace import NodeRun, Trace, make_traces
+from graph.trace import Trace, make_traces
 from learning.pipeline import LearnReport
+from learning.recorded import RecordedSession, recorded_events
 from memory.errors import AgentError
 from memory.ids import new_request_id, new_session_id
-from memory.records import Pattern
+from memory.records import Pattern, SessionEvent
 from memory.turns import TurnReply, TurnRequest
 
 Result = TypeVar("Result")
+
+BATCH = 2000
+"""Events journalled at once while replaying."""
 
 
 class LabClosed(AgentError):
@@ -45,78 +49,6 @@ class QuestionUnusable(AgentError):
         )
 
 
-class NodeRunUnknown(AgentError):
-    """A turn has no such node run."""
-
-    code = "agent.node_run_unknown"
-    kind = "not_found"
-
-    def __init__(self, node: str, number: int, path: Sequence[str]) -> None:
-        super().__init__(
-            f"Run {number} of node `{node}` is not in this turn.",
-            fix=f"It ran: {', '.join(path) or 'nothing that was recorded'}.",
-        )
-
-
-class Drawing:
-    """An SVG picture that notebooks show."""
-
-    def __init__(self, svg: str) -> None:
-        self.svg = svg
-
-    def __repr__(self) -> str:
-        return f"Drawing({len(self.svg):,} characters of SVG)"
-
-    def _repr_svg_(self) -> str:
-        return self.svg
-
-
-class Run:
-    """One turn: its reply, its trace, and each node run by name."""
-
-    def __init__(self, reply: TurnReply, trace: Trace) -> None:
-        self.reply = reply
-        self.trace = trace
-
-    @property
-    def session(self) -> str:
-        """Id of the session, to go on with: `lab.run("…", session=run.session)`."""
-        return self.reply.session_id
-
-    @property
-    def graph(self) -> Drawing:
-        """The machine with the path that this turn took."""
-        from agent.views.markup import is_degraded
-        from agent.views.svg import graph_svg
-
-        broken = {run.node for run in self.trace.runs if is_degraded(run)}
-        return Drawing(graph_svg(self.trace.path, degraded=broken))
-
-    def __getitem__(self, key: str | tuple[str, int]) -> NodeRun:
-        """Return a node run: `run["judge"]` the first of that node, `run["judge", 2]` the second.
-
-        Raises:
-            NodeRunUnknown: the turn has no such run.
-        """
-        node, number = (key, 1) if isinstance(key, str) else key
-        for run in self.trace.runs:
-            if (run.node, run.run) == (node, number):
-                return run
-        raise NodeRunUnknown(node, number, self.trace.path)
-
-    def __repr__(self) -> str:
-        reply = self.reply
-        facts = [f"turn {reply.turn}", reply.kind, label_of(reply.intent, reply.topic)]
-        facts += [reply.verdict or "", time_taken(reply.duration_ms)]
-        return f"Run({', '.join(fact for fact in facts if fact)})"
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        from agent.views.html import run_html
-
-        text = f"{reply_text(self.reply)}\n\n{timeline_text(self.trace)}"
-        return {"text/plain": text, "text/html": run_html(self.trace, self.reply)}
-
-
 class Lab:
     """A domain to ask and to learn from. Close it when done, or use it as a context manager.
 
@@ -135,6 +67,7 @@ class Lab:
         self._thread = Thread(target=self._loop.run_forever, name="slipstream-lab", daemon=True)
         self._thread.start()
         self._runtime: Runtime | None = None
+        self._runs: WeakValueDictionary[tuple[str, int], Run] = WeakValueDictionary()
         try:
             self._runtime = self._wait(open_runtime(self.settings))
             self._wait(self._runtime.warm())
@@ -167,9 +100,32 @@ class Lab:
             raise QuestionUnusable(str(first["loc"][0]), first["msg"]) from None
         runtime = self._open_runtime()
         reply = self._wait(runtime.turn(request))
-        traces = self._wait(self._session(runtime, reply.session_id))
-        recorded = (trace for trace in traces if trace.turn == reply.turn)
-        return Run(reply, next(recorded, None) or _bare_trace(request, reply))
+        traces = {trace.turn: trace for trace in self._wait(self._session(runtime, reply.session_id))}
+        last = self._runs.get((reply.session_id, reply.turn - 1))
+        if last is not None:
+            last.trace = traces.get(last.reply.turn, last.trace)
+        run = Run(reply, traces.get(reply.turn) or _bare_trace(request, reply))
+        self._runs[reply.session_id, reply.turn] = run
+        return run
+
+    def replay(self, sessions: Iterable[RecordedSession], *, sample: bool = False) -> int:
+        """Send recorded sessions down the path of live ones; returns how many. A second time changes nothing.
+
+        `sample` marks them as written for demonstration.
+
+        Raises:
+            RecordedLogBroken: `sessions` come from a file that cannot be read.
+        """
+        runtime, settings, count = self._open_runtime(), self.settings, 0
+        waiting: list[SessionEvent] = []
+        for session in sessions:
+            waiting += recorded_events(session, tenant=settings.tenant, domain=settings.domain, sample=sample)
+            count += 1
+            if len(waiting) >= BATCH:
+                self._wait(runtime.replay(waiting))
+                waiting = []
+        self._wait(runtime.replay(waiting))
+        return count
 
     def learn(self, show_progress: bool = False) -> LearnReport:
         """Learn from all sessions of the domain; what was learned guides the next turn.

@@ -4,15 +4,19 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from agent.lab import Lab, LabClosed, NodeRunUnknown, QuestionUnusable
+from agent.lab import Lab, LabClosed, QuestionUnusable
 from agent.settings import SettingsInvalid
-from domains.loader import DomainUnknown
+from agent.views.run import NodeRunUnknown
+from domains.loader import DomainUnknown, find_domain, load_domain, load_sample_flows
 from learning.pipeline import NothingToLearn
+from learning.recorded import sample_sessions
 
+START = datetime(2026, 1, 5, tzinfo=UTC)
 OIL = "SMT60 trips on low lube oil pressure, what should I check first?"
 
 
@@ -74,6 +78,22 @@ def test_what_was_asked_can_be_learned_from(tmp_path: Path) -> None:
     assert caught.value.__notes__ == [f"fix: {caught.value.fix}"]
 
 
+def test_a_recorded_log_is_learned_from_and_guides_the_next_question(lab: Lab) -> None:
+    flow = load_sample_flows(load_domain(find_domain("solaris")))[0]
+    sessions = list(sample_sessions([flow], count=60, users=20, seed=7, start=START))
+
+    replayed = (lab.replay(sessions, sample=True), lab.replay(sessions, sample=True))
+    lab.learn()
+    run = lab.run(flow.steps[2].asks[0], flow=[step.step for step in flow.steps[:2]])
+    unknown = run.trace.followed
+    lab.run(flow.steps[3].asks[0], session=run.session)
+
+    assert replayed == (60, 60)
+    assert len(lab.patterns(limit=5)) == 5
+    assert flow.steps[3].step in [one.label for one in run.reply.guidance.suggestions]
+    assert (unknown, run.trace.followed) == (None, True)
+
+
 def test_it_works_where_a_loop_is_running_already(lab: Lab) -> None:
     async def cell() -> str:
         return lab.run(OIL).reply.kind
@@ -89,7 +109,7 @@ def test_a_notebook_shows_a_run_as_page_and_as_text(lab: Lab) -> None:
     assert run.reply.reply.split()[0] in shown["text/plain"]
     assert "query_analyzer" in shown["text/plain"]
     assert "<svg" in shown["text/html"] and "<script" not in shown["text/html"]
-    assert run.graph._repr_svg_().startswith("<svg")
+    assert run.graph._repr_html_().startswith("<svg")
 
 
 def test_every_repr_is_one_line(lab: Lab) -> None:
