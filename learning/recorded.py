@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, Annotated
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -25,6 +25,12 @@ EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
 STEP_S = 60.0
 """Time between steps of a session without times (seconds)."""
+
+UnixTime = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
+"""Seconds; what is larger was counted in milliseconds."""
+
+Offset = Annotated[float, Field(ge=-1e10, le=1e10, allow_inf_nan=False)]
+"""Seconds; a calendar can add it to any `UnixTime`."""
 
 NOISE = 0.12
 """Share of sample steps (0 to 1) that are left out, repeated or taken from another flow."""
@@ -51,10 +57,10 @@ class RecordedSession(Record):
     texts: list[str] | None = None
     """For each step what the user had said since the step before."""
 
-    times: list[float] | None = None
+    times: list[Offset] | None = None
     """Time of each step since the first (seconds)."""
 
-    start: float | None = None
+    start: UnixTime | None = None
     """Unix time of the first step (seconds)."""
 
     success: bool | None = None
@@ -77,8 +83,7 @@ def read_recorded(path: Path) -> Iterator[RecordedSession]:
         RecordedLogBroken: names file, line and problem.
     """
     try:
-        opened: IO[bytes] = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[assignment]
-        with opened as file:
+        with _open(path) as file:
             yield from _rows(file, path)
     except (gzip.BadGzipFile, EOFError, zlib.error):
         raise RecordedLogBroken(str(path), "it is no whole gzip file") from None
@@ -86,14 +91,19 @@ def read_recorded(path: Path) -> Iterator[RecordedSession]:
         raise RecordedLogBroken(str(path), error.strerror or "it cannot be opened") from None
 
 
+def _open(path: Path) -> IO[bytes]:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+
+
 def _rows(file: IO[bytes], path: Path) -> Iterator[RecordedSession]:
-    number = 0
+    number = sessions = 0
     while line := file.readline(ROW_BYTES + 1):
         number += 1
         if len(line) > ROW_BYTES:
             raise RecordedLogBroken(f"{path}:{number}", f"the row has more than {ROW_BYTES:,} bytes")
         if not line.strip():
             continue
+        sessions += 1
         try:
             yield RecordedSession.model_validate_json(line)
         except ValidationError as error:
@@ -102,7 +112,7 @@ def _rows(file: IO[bytes], path: Path) -> Iterator[RecordedSession]:
             raise RecordedLogBroken(
                 f"{path}:{number}", f"`{place}`: {first['msg']}" if place else first["msg"]
             ) from None
-    if not number:
+    if not sessions:
         raise RecordedLogBroken(str(path), "it is empty")
 
 
