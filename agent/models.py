@@ -5,10 +5,10 @@ from functools import partial
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
-from memory.onnx import open_embedder
 
 from agent.settings import Settings
 from memory.errors import AgentError
+from memory.onnx import open_embedder
 
 BEDROCK = "bedrock:"
 
@@ -39,7 +39,7 @@ def make_chat_model(settings: Settings) -> BaseChatModel | None:
     if name.startswith(BEDROCK):
         from langchain_aws import ChatBedrockConverse
 
-        make = partial(ChatBedrockConverse, model=name.removeprefix(BEDROCK))
+        make = partial(ChatBedrockConverse, model_id=name.removeprefix(BEDROCK))
     else:
         from langchain.chat_models import init_chat_model
 

@@ -5,20 +5,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from domains.documents import read_passages
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
-from memory.arrays import ArrayPatternIndex, open_pattern_index
-from memory.hybrid import HybridKnowledgeIndex, KnowledgeMissing, build_index, open_index
-from memory.redact import redact
-from memory.sqlite import SqliteStore
-from nodes.classify import fit_classifier
 
 from agent.settings import Settings
+from domains.documents import read_passages
 from domains.loader import find_domain, load_domain, load_passages, load_tools
 from domains.model import Domain
 from graph.state import Services, Skills
+from memory.arrays import ArrayPatternIndex, open_pattern_index
+from memory.hybrid import HybridKnowledgeIndex, KnowledgeMissing, build_index, open_index
 from memory.records import Case, Release
+from memory.redact import redact
+from memory.sqlite import SqliteStore
+from nodes.classify import fit_classifier
 from nodes.local_judge import LocalJudge
 from nodes.local_writer import LocalWriter
 from nodes.model_skills import ModelClassifier, ModelJudge, ModelWriter

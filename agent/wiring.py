@@ -6,10 +6,6 @@ from datetime import UTC, datetime
 from functools import partial
 
 from langchain_core.language_models import BaseChatModel
-from memory.outbox import open_outbox
-from memory.parquet import open_lake
-from memory.redact import redact
-from memory.sqlite import open_store
 
 from agent.checkpoints import open_checkpoints, trim_checkpoints
 from agent.models import make_chat_model, make_embeddings
@@ -18,6 +14,10 @@ from agent.services import OnProgress, ServiceShelf
 from agent.settings import Settings
 from graph.build import build_graph
 from memory.errors import StorageFailed
+from memory.outbox import open_outbox
+from memory.parquet import open_lake
+from memory.redact import redact
+from memory.sqlite import open_store
 from tools.catalog import Tool
 from tools.mcp import open_mcp_servers
 

@@ -66,9 +66,9 @@ async def run(domain: str, state: Path, *, verbose: bool) -> dict[str, float]:
         for scenario, reply, outcome in zip(scenarios, replies, outcomes, strict=True):
             if not all(outcome):
                 missed = [name for name, shown in outcome._asdict().items() if not shown]
-                print(
-                    f"{scenario.id}: {', '.join(missed)}\n  ? {scenario.question}\n  = {reply.kind}: {reply.reply!r}"
-                )
+                print(f"{scenario.id}: {', '.join(missed)}")
+                print(f"  ? {scenario.question}")
+                print(f"  = {reply.kind}: {reply.reply!r}")
                 print(f"  wanted {scenario.kind} {scenario.facts} {scenario.sources}")
     times = sorted(reply.duration_ms for reply in replies)
     shares = {
