@@ -64,9 +64,11 @@ async def classify_turns(
 def _read(store: Path) -> dict[str, Step]:
     known: dict[str, Step] = {}
     for file in sorted(store.glob("*.parquet")):
-        for row in pq.read_table(
-            file, columns=["event_id", "intent", "topic"], partitioning=None
-        ).to_pylist():
+        try:
+            table = pq.read_table(file, columns=["event_id", "intent", "topic"], partitioning=None)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError):
+            continue  # damaged: its turns are named again
+        for row in table.to_pylist():
             known[row["event_id"]] = Step(intent=row["intent"], topic=row["topic"])
     return known
 
