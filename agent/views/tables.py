@@ -37,6 +37,7 @@ def render(*parts: RenderableType, width: int = WIDTH, colour: bool = False) -> 
         width=width,
         color_system="standard" if colour else None,
         force_terminal=colour,
+        force_jupyter=False,  # in a notebook it would show the text itself, and return none
         highlight=False,
         markup=False,
         emoji=False,

@@ -403,3 +403,10 @@ def test_times_have_the_unit_that_fits(duration_ms: float | None, shown: str) ->
 )
 def test_a_share_claims_no_certainty_that_is_none(share: float | None, shown: str) -> None:
     assert percent(share) == shown
+
+
+def test_in_a_notebook_text_is_returned_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+
+    assert guidance_text(Guidance(arm="holdout")).startswith("No suggestion: ")
+    assert "p-0123456789abcdef" in guidance_text(GUIDANCE)
