@@ -1,6 +1,7 @@
 """The lab: the whole program from a notebook."""
 
 import asyncio
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,14 @@ OIL = "SMT60 trips on low lube oil pressure, what should I check first?"
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with Lab("solaris", state_dir=tmp_path_factory.mktemp("lab"), holdout_share=0.0) as opened:
         yield opened
+
+
+@pytest.fixture
+def fresh(lab: Lab, tmp_path: Path) -> Path:
+    """Return a state folder without sessions, but with the indexes that take long to build."""
+    for name in ("cache", "knowledge"):
+        shutil.copytree(lab.settings.state_dir / name, tmp_path / name)
+    return tmp_path
 
 
 def test_a_run_holds_the_reply_and_what_happened(lab: Lab) -> None:
@@ -63,8 +72,8 @@ def test_the_last_turns_come_newest_first(lab: Lab) -> None:
     assert [trace.request_id for trace in found] == [later.reply.request_id, run.reply.request_id]
 
 
-def test_what_was_asked_can_be_learned_from(tmp_path: Path) -> None:
-    with Lab("solaris", state_dir=tmp_path, holdout_share=0.0) as lab:
+def test_what_was_asked_can_be_learned_from(fresh: Path) -> None:
+    with Lab("solaris", state_dir=fresh, holdout_share=0.0) as lab:
         with pytest.raises(NothingToLearn) as caught:
             lab.learn()
         assert lab.patterns() == []
@@ -146,13 +155,13 @@ def test_a_misspelt_setting_is_refused() -> None:
         Lab("solaris", state_folder="x")
 
 
-def test_a_script_that_forgets_to_close_ends_all_the_same(tmp_path: Path) -> None:
+def test_a_script_that_forgets_to_close_ends_all_the_same(fresh: Path) -> None:
     script = (
         "import sys; from agent.lab import Lab; print(Lab(state_dir=sys.argv[1]).run('hello').reply.turn)"
     )
 
     done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", script, str(fresh)], capture_output=True, text=True, timeout=120
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", "")
