@@ -6,14 +6,14 @@ from pathlib import Path
 
 from graph.state import Classifier
 from learning.intents import classify_turns
-from learning.next_step import fit
+from learning.next_step import Model, fit
 from learning.patterns import find_patterns
 from learning.progress import Progress
 from learning.publish import publish, release_id
-from learning.sessions import arrange, gather
+from learning.sessions import Sessions, arrange, gather
 from memory.errors import AgentError
 from memory.ports import Lake, Registry
-from memory.records import Record, Release
+from memory.records import Pattern, Record, Release
 
 INTENTS = "lake/processed/intents"
 """Where classified turns lie below the state folder."""
@@ -84,23 +84,10 @@ async def learn(
     release = next((one for one in await registry.releases(domain) if one.release_id == identity), None)
     is_new = release is None or not (folder / release.path / "index.json").is_file()
     if is_new or release is None:
-        on_progress("patterns", 0, 2, "counting")
-        patterns = await asyncio.to_thread(find_patterns, sessions, domain, advanced=advanced)
-        on_progress("patterns", 1, 2, f"{len(patterns):,} patterns")
-        clock.stop("patterns")
-        model = await asyncio.to_thread(fit, sessions, domain)
-        clock.stop("next_step")
-        release = await publish(
-            registry,
-            folder,
-            sessions,
-            model,
-            patterns,
-            identity=identity,
-            tenant=tenant,
-            domain=domain,
-            embedder=embedder,
-        )
+        patterns, model = await _count(sessions, domain, advanced, on_progress)
+        clock.stop("count")
+        about = {"identity": identity, "tenant": tenant, "domain": domain, "embedder": embedder}
+        release = await publish(registry, folder, sessions, model, patterns, **about)
         clock.stop("publish")
     else:
         await registry.promote(domain, identity)
@@ -116,6 +103,16 @@ async def learn(
         metrics=release.metrics,
         stages_ms=clock.stages_ms,
     )
+
+
+async def _count(
+    sessions: Sessions, domain: str, advanced: bool, on_progress: Progress
+) -> tuple[list[Pattern], Model]:
+    """Return the patterns and the next-step model of the sessions, counted in a thread."""
+    on_progress("patterns", 0, 2, "counting")
+    patterns = await asyncio.to_thread(find_patterns, sessions, domain, advanced=advanced)
+    on_progress("patterns", 1, 2, f"{len(patterns):,} patterns")
+    return patterns, await asyncio.to_thread(fit, sessions, domain)
 
 
 def _figure(release: Release) -> str:

@@ -27,6 +27,7 @@ def release_id(sessions: Sessions, *, tenant: str, domain: str, embedder: str, a
         str(advanced),
         *sessions.labels,
         *sessions.ids,
+        *sessions.user_keys,
     ):
         digest.update(part.encode() + b"\x00")
     for column in (sessions.steps, sessions.times, sessions.offsets, sessions.users, sessions.outcomes):

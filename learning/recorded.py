@@ -32,6 +32,8 @@ UnixTime = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
 Offset = Annotated[float, Field(ge=-1e10, le=1e10, allow_inf_nan=False)]
 """Seconds; a calendar can add it to any `UnixTime`."""
 
+OUTCOMES: dict[bool | None, Outcome] = {True: "solved", False: "unsolved", None: "unknown"}
+
 NOISE = 0.12
 """Share of sample steps (0 to 1) that are left out, repeated or taken from another flow."""
 
@@ -132,40 +134,35 @@ def recorded_events(
         "user": user_key(tenant, session.user_id or session.session_id),
         "sample": sample,
     }
-    events: list[SessionEvent] = []
-    for number, label in enumerate(session.labels):
-        step = parse_step(label)
-        text = session.texts[number] if session.texts else ""
-        events.append(
-            TurnFinished(
-                event_id=make_event_id(session.session_id, f"recorded:{domain}", number + 1, 0),
-                turn=number + 1,
-                seq=0,
-                at=start + timedelta(seconds=times[number]),
-                query=redact(text),
-                response="",
-                intent=step.intent,
-                topic=step.topic,
-                confidence=1.0,
-                label_source="recorded",
-                duration_ms=0.0,
-                **common,
-            )
-        )
-    outcome: Outcome = "unknown" if session.success is None else "solved" if session.success else "unsolved"
-    events.append(
-        SessionCompleted(
-            event_id=make_event_id(session.session_id, f"recorded:{domain}", 0, 0),
-            turn=0,
+    request = f"recorded:{domain}"
+    events: list[SessionEvent] = [
+        TurnFinished(
+            event_id=make_event_id(session.session_id, request, number, 0),
+            turn=number,
             seq=0,
-            at=start + timedelta(seconds=times[-1]),
-            reason="recorded",
-            outcome=outcome,
-            turns=len(session.labels),
+            at=start + timedelta(seconds=times[number - 1]),
+            query=redact(session.texts[number - 1]) if session.texts else "",
+            response="",
+            intent=step.intent,
+            topic=step.topic,
+            confidence=1.0,
+            label_source="recorded",
+            duration_ms=0.0,
             **common,
         )
+        for number, step in enumerate(map(parse_step, session.labels), start=1)
+    ]
+    end = SessionCompleted(
+        event_id=make_event_id(session.session_id, request, 0, 0),
+        turn=0,
+        seq=0,
+        at=start + timedelta(seconds=times[-1]),
+        reason="recorded",
+        outcome=OUTCOMES[session.success],
+        turns=len(session.labels),
+        **common,
     )
-    return events
+    return [*events, end]
 
 
 # --- sample sessions -------------------------------------------------------------------------------
