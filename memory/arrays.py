@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.errors import AgentError
+from memory.errors import AgentError, StorageFailed
 from memory.ids import make_pattern_id
 from memory.ports import FlowMatch
 from memory.records import Pattern, Suggestion
@@ -159,8 +159,11 @@ class ArrayPatternIndex:
     @cached_property
     def _patterns(self) -> list[Pattern]:
         """Read when first asked for: no turn needs them."""
-        lines = (self._folder / "patterns.jsonl").read_bytes().splitlines()
-        return [Pattern.model_validate_json(line) for line in lines]
+        try:
+            lines = (self._folder / "patterns.jsonl").read_bytes().splitlines()
+            return [Pattern.model_validate_json(line) for line in lines]
+        except (OSError, ValueError):
+            raise PatternIndexBroken(self._folder) from None
 
     def _chain(self, flow: Sequence[str]) -> list[tuple[int, int]]:
         """Return (row, length) of the known contexts that end the flow, shortest first."""
@@ -266,19 +269,33 @@ def write_index(
     tuning: Tuning,
     patterns: Sequence[Pattern],
 ) -> None:
-    """Write a release's index beside and rename it: the folder is whole or absent."""
+    """Write a release's index beside and rename it: the folder is whole or absent.
+
+    Raises:
+        StorageFailed: the disk is full or refuses.
+    """
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.new")
     shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    about = {"format": FORMAT, "domain": domain, "labels": labels, "tuning": tuning._asdict()}
+    try:
+        beside.mkdir(parents=True)
+        _write_files(beside, about, contexts, habits, patterns)
+        shutil.rmtree(folder, ignore_errors=True)
+        beside.rename(folder)
+    except OSError as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise StorageFailed(str(folder), error.strerror or "it cannot be written") from None
+
+
+def _write_files(
+    folder: Path, about: dict[str, Any], contexts: Contexts, habits: Habits, patterns: Sequence[Pattern]
+) -> None:
     for prefix, columns in (("context", contexts), ("habit", habits)):
         for name, column in columns._asdict().items():
-            np.save(beside / f"{prefix}-{name}.npy", column)
+            np.save(folder / f"{prefix}-{name}.npy", column)
     lines = "".join(f"{pattern.model_dump_json()}\n" for pattern in patterns)
-    (beside / "patterns.jsonl").write_text(lines, encoding="utf-8")
-    about = {"format": FORMAT, "domain": domain, "labels": labels, "tuning": tuning._asdict()}
-    (beside / "index.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    beside.rename(folder)
+    (folder / "patterns.jsonl").write_text(lines, encoding="utf-8")
+    (folder / "index.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
 
 
 def open_pattern_index(folder: Path) -> ArrayPatternIndex:
@@ -289,11 +306,13 @@ def open_pattern_index(folder: Path) -> ArrayPatternIndex:
     """
     try:
         about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        if about["format"] != FORMAT:
+            raise PatternIndexBroken(folder)
         contexts = Contexts(*(_map(folder / f"context-{name}.npy") for name in Contexts._fields))
         habits = Habits(*(_map(folder / f"habit-{name}.npy") for name in Habits._fields))
         tuning = Tuning(**about["tuning"])
         return ArrayPatternIndex(folder, about["domain"], about["labels"], contexts, habits, tuning)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
         raise PatternIndexBroken(folder) from None
 
 
