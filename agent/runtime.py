@@ -205,6 +205,10 @@ class Runtime:
         """Return the releases of a tenant."""
         return self._parts.store.registry(tenant)
 
+    async def services(self, domain: str) -> Services:
+        """Return what turns of a domain of the settings' tenant use."""
+        return await self._parts.services(domain, self.settings.tenant)
+
     async def patterns(self, domain: str) -> PatternIndex | None:
         """Return the live patterns of a domain of the settings' tenant; `None` before the first release."""
         return await self._parts.open_patterns(domain, self.settings.tenant)
