@@ -168,6 +168,9 @@ class Trace(Record):
     cost_usd: float | None = None
     """US dollars, with the same meaning of `None`."""
 
+    sample: bool = False
+    """From a sample log; never to be taken for real use."""
+
     is_complete: bool = False
     """Both the start and the end of the turn are recorded."""
 
@@ -246,6 +249,7 @@ def _with_end(trace: Trace, finished: TurnFinished) -> Trace:
         "hit": finished.hit,
         "release": finished.release,
         "duration_ms": finished.duration_ms,
+        "sample": finished.sample,
     }
     return trace.model_copy(update=end)
 

@@ -126,12 +126,11 @@ def _earlier(traces: Sequence[Trace]) -> str:
 
 
 def _turn(trace: Trace, reply: TurnReply | None, *, is_open: bool) -> str:
-    end = "" if trace.is_complete else '<p class="warn">The record of this turn is incomplete.</p>'
     degraded = "".join(f'<p class="warn">{escape(replaced(one))}</p>' for one in trace.degraded)
     nodes = [run.node for run in trace.runs if is_degraded(run)]
     parts = [
-        f'<div class="answer" dir="auto">{escape(clipped(trace.reply, ANSWER_CHARACTERS))}</div>',
-        end + degraded,
+        _answer(trace),
+        degraded,
         _facts(trace),
         _sources(_citations(trace) if reply is None else reply.citations),
         section("Likely next steps", _guidance(trace)),
@@ -145,10 +144,21 @@ def _turn(trace: Trace, reply: TurnReply | None, *, is_open: bool) -> str:
     parts.append(section("Models and tools", calls_html(trace)))
     return (
         f'<details class="turn"{" open" if is_open else ""}><summary>'
-        f'<span class="dim">Turn {trace.turn}</span> <bdi class="question">'
-        f"{escape(clipped(trace.query, QUESTION_CHARACTERS))}</bdi></summary>"
+        f'<span class="dim">Turn {trace.turn}</span> {_mark("sample session") if trace.sample else ""} '
+        f'<bdi class="question">{escape(clipped(trace.query, QUESTION_CHARACTERS))}</bdi></summary>'
         f'<div class="body">{"".join(parts)}</div></details>'
     )
+
+
+def _answer(trace: Trace) -> str:
+    if not trace.reply and not trace.runs:
+        return '<p class="dim">Only the question and its step are recorded.</p>'
+    end = "" if trace.is_complete else '<p class="warn">The record of this turn is incomplete.</p>'
+    return f'<div class="answer" dir="auto">{escape(clipped(trace.reply, ANSWER_CHARACTERS))}</div>{end}'
+
+
+def _mark(text: str) -> str:
+    return f'<span class="sample">{text}</span>'
 
 
 def _facts(trace: Trace) -> str:
@@ -201,7 +211,7 @@ def _sources(citations: Sequence[Citation]) -> str:
         return ""
     rows = [
         f"<li>[{one.number}] <bdi>{escape(one_line(one.title, 200))}</bdi>"
-        f"{' <span class=sample>sample text</span>' if one.sample else ''} "
+        f"{' ' + _mark('sample text') if one.sample else ''} "
         f'<code class="dim">{escape(one_line(one.source, 200))}</code>'
         f'<q dir="auto">{escape(clipped(one.quote, QUOTE_CHARACTERS))}</q></li>'
         for one in citations

@@ -97,6 +97,7 @@ def _suggestions(guidance: Guidance) -> Table:
 def timeline_text(trace: Trace, *, width: int = WIDTH, colour: bool = False) -> str:
     """Show every node run of a turn: when, how long, what it found."""
     head = [f"turn {trace.turn} of session {trace.session_id}", trace.domain, trace.request_id]
+    head += ["sample session"] if trace.sample else []
     parts: list[RenderableType] = [
         Text(joined(map(plain, head), width), style="dim"),
         Text(f"> {plain(trace.query)}"),
@@ -163,7 +164,7 @@ def trace_list_text(rows: Sequence[TurnFinished], *, width: int = WIDTH, colour:
             label_of(row.intent, row.topic),
             percent(row.confidence),
             time_taken(row.duration_ms),
-            row.verdict or row.reply_kind,
+            "sample" if row.sample else row.verdict or row.reply_kind,
             plain(row.query).replace("\n", " "),
         )
     shown.columns[6].no_wrap = True

@@ -147,6 +147,15 @@ def test_a_turn_of_which_only_the_end_is_known_has_no_pictures() -> None:
     assert "No chat model and no tool was called: no tokens, no cost." in page
 
 
+def test_a_turn_of_a_sample_log_is_called_sample() -> None:
+    sample = Reader(trace_html([bare_turn(sample=True, response="")], title="t")).text
+    real = Reader(trace_html([bare_turn()], title="t")).text
+
+    assert "Turn 1 sample session Why" in sample
+    assert "Only the question and its step are recorded." in sample
+    assert "sample" not in real
+
+
 @pytest.mark.parametrize(
     ("named", "told"), [(True, "followed: the next turn"), (False, "not followed"), (None, "no next turn")]
 )

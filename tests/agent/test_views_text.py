@@ -29,6 +29,7 @@ from memory.records import (
     parse_step,
 )
 from memory.turns import TurnReply
+from tests.agent.traces import bare_turn
 
 AT = datetime(2026, 11, 21, 8, 5, tzinfo=UTC)
 
@@ -410,3 +411,27 @@ def test_in_a_notebook_text_is_returned_and_not_shown(monkeypatch: pytest.Monkey
 
     assert guidance_text(Guidance(arm="holdout")).startswith("No suggestion: ")
     assert "p-0123456789abcdef" in guidance_text(GUIDANCE)
+
+
+def test_turns_of_a_sample_log_are_called_sample() -> None:
+    sample = bare_turn(sample=True)
+
+    assert "sample session" in timeline_text(sample)
+    assert "sample" not in timeline_text(bare_turn())
+
+
+def test_the_list_of_turns_says_which_are_sample() -> None:
+    common = {
+        "event_id": "e",
+        "session_id": "s",
+        "tenant": "t",
+        "domain": "d",
+        "user": "u",
+        "turn": 1,
+        "seq": 0,
+    }
+    row = TurnFinished(
+        **common, at=AT, query="q", response="", intent="i", confidence=1, duration_ms=0, sample=True
+    )
+
+    assert " sample  q" in trace_list_text([row])
