@@ -1,15 +1,20 @@
-"""The lake on disk: Parquet files in Hive partitions by day."""
+"""The lake on disk: Parquet files in Hive partitions by day.
+
+`raw/events` holds every event for traces and audit; `raw/sessions` holds what the learner reads, with
+a column for each figure that somebody may want to query. Both keep the whole event as JSON besides.
+"""
 
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+import secrets
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from memory.errors import AgentError, StorageFailed
@@ -17,34 +22,52 @@ from memory.events import dump_event, parse_event
 from memory.records import FeedbackGiven, SessionCompleted, SessionEvent, TurnFinished
 
 EVENTS = "raw/events"
-"""All that happened, for traces and audit."""
-
 SESSIONS = "raw/sessions"
-"""What the learner reads: turns, feedback, completions."""
 
 LEARNED = ("turn_finished", "feedback_given", "session_completed")
-ROWS = 4096
-"""Rows decoded at once."""
+"""Kinds of event that the learner reads."""
 
-SCHEMA = pa.schema(
-    [
-        ("event_id", pa.string()),
-        ("kind", pa.dictionary(pa.int8(), pa.string())),
-        ("tenant", pa.string()),
-        ("domain", pa.string()),
-        ("session_id", pa.string()),
-        ("user", pa.string()),
-        ("turn", pa.int32()),
-        ("seq", pa.int32()),
-        ("at", pa.timestamp("us", tz="UTC")),
-        ("intent", pa.string()),
-        ("topic", pa.string()),
-        ("confidence", pa.float32()),
-        ("outcome", pa.string()),
-        ("body", pa.binary()),
-    ]
-)
-"""Columns that queries filter or group by, and the whole event as JSON; columns are only ever added."""
+DECODED_ROWS = 4096
+"""Rows decoded at once (count); what a scan holds in memory."""
+
+GROUP_ROWS = 16_384
+"""Rows of a row group (count); a reader passes over groups without the tenant or session it looks for."""
+
+ENVELOPE = [
+    ("event_id", pa.string()),
+    ("kind", pa.string()),
+    ("tenant", pa.string()),
+    ("domain", pa.string()),
+    ("session_id", pa.string()),
+    ("user", pa.string()),
+    ("turn", pa.int64()),
+    ("seq", pa.int64()),
+    ("at", pa.timestamp("us", tz="UTC")),
+    ("release", pa.string()),
+]
+FIGURES = [
+    ("query", pa.string()),
+    ("response", pa.string()),
+    ("reply_kind", pa.string()),
+    ("intent", pa.string()),
+    ("topic", pa.string()),
+    ("confidence", pa.float32()),
+    ("label_source", pa.string()),
+    ("arm", pa.string()),
+    ("suggested", pa.list_(pa.string())),
+    ("hit", pa.bool_()),
+    ("verdict", pa.string()),
+    ("duration_ms", pa.float64()),
+    ("rating", pa.int8()),
+    ("resolved", pa.bool_()),
+    ("outcome", pa.string()),
+    ("sample", pa.bool_()),
+]
+SCHEMAS = {
+    EVENTS: pa.schema([*ENVELOPE, ("body", pa.string())]),
+    SESSIONS: pa.schema([*ENVELOPE, *FIGURES, ("body", pa.string())]),
+}
+"""Columns of each table; `body` is the whole event as JSON. Columns are only ever added."""
 
 
 class LakeFileBroken(AgentError):
@@ -60,7 +83,11 @@ class LakeFileBroken(AgentError):
 
 
 class ParquetLake:
-    """`Lake` in a folder."""
+    """`Lake` in a folder.
+
+    A file that cannot be read stops the scan with `LakeFileBroken`: to learn from the rest in silence
+    would change what the same lake teaches.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -70,57 +97,57 @@ class ParquetLake:
 
     def _write(self, events: Sequence[SessionEvent]) -> None:
         """Write one file a day and table; its name follows from its events, so again is the same file."""
-        by_day: dict[str, list[SessionEvent]] = {}
+        by_day: dict[str, dict[str, dict[str, Any]]] = {}
         for event in events:
-            day = event.at.astimezone(UTC)
-            part = f"year={day:%Y}/month={day:%m}/day={day:%d}"
-            by_day.setdefault(f"{EVENTS}/{part}", []).append(event)
+            day = f"year={event.at.astimezone(UTC):%Y/month=%m/day=%d}"
+            row = _row(event)
+            by_day.setdefault(f"{EVENTS}/{day}", {})[event.event_id] = row
             if event.kind in LEARNED:
-                by_day.setdefault(f"{SESSIONS}/{part}", []).append(event)
-        for part, members in by_day.items():
-            name = hashlib.sha256("".join(event.event_id for event in members).encode()).hexdigest()[:32]
+                by_day.setdefault(f"{SESSIONS}/{day}", {})[event.event_id] = row
+        for part, rows in by_day.items():
+            name = hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest()[:32]
             file = self._folder / part / f"{name}.parquet"
             try:
                 if not file.exists():
-                    _write_file(file, members)
+                    _write_file(file, rows.values(), SCHEMAS[part.split("/year=")[0]])
             except OSError as error:
                 raise StorageFailed(str(file), error.strerror or "it cannot be written") from None
 
     async def scan(self, *, tenant: str, domain: str | None = None) -> AsyncIterator[SessionEvent]:
-        wanted = pc.field("tenant") == tenant
+        wanted = ds.field("tenant") == tenant
         if domain is not None:
-            wanted &= pc.field("domain") == domain
+            wanted &= ds.field("domain") == domain
         async for event in self._read(SESSIONS, wanted):
             yield event
 
     async def session(self, session_id: str, *, tenant: str) -> AsyncIterator[SessionEvent]:
-        wanted = (pc.field("session_id") == session_id) & (pc.field("tenant") == tenant)
+        wanted = (ds.field("session_id") == session_id) & (ds.field("tenant") == tenant)
         found = [event async for event in self._read(EVENTS, wanted)]
         for event in sorted(found, key=lambda event: (event.turn, event.seq)):
             yield event
 
     async def recent(self, tenant: str, *, domain: str, limit: int) -> list[TurnFinished]:
+        """Return the last turns of a domain, newest first."""
         return await asyncio.to_thread(self._recent, tenant, domain, limit)
 
     def _recent(self, tenant: str, domain: str, limit: int) -> list[TurnFinished]:
         """Read the newest days first and stop when there are enough turns."""
-        wanted = (pc.field("tenant") == tenant) & (pc.field("domain") == domain)
-        wanted &= pc.field("kind") == "turn_finished"
+        wanted = (ds.field("tenant") == tenant) & (ds.field("domain") == domain)
+        wanted &= ds.field("kind") == "turn_finished"
         found: dict[str, TurnFinished] = {}
         for day in sorted((self._folder / SESSIONS).glob("year=*/month=*/day=*"), reverse=True):
-            for event in _events(_bodies(sorted(day.glob("*.parquet")), wanted)):
-                if isinstance(event, TurnFinished):
-                    found[event.event_id] = event
+            for batch in _batches(sorted(day.glob("*.parquet")), wanted):
+                found |= {event.event_id: event for event in batch if isinstance(event, TurnFinished)}
             if len(found) >= limit:
                 break
         return sorted(found.values(), key=lambda turn: turn.at, reverse=True)[:limit]
 
-    async def _read(self, table: str, wanted: pc.Expression) -> AsyncIterator[SessionEvent]:
+    async def _read(self, table: str, wanted: ds.Expression) -> AsyncIterator[SessionEvent]:
         """Yield events in batches that a thread decodes; a repeat is passed over."""
-        files = sorted((self._folder / table).glob("year=*/month=*/day=*/*.parquet"))
+        files = await asyncio.to_thread(_files, self._folder / table)
         seen: set[str] = set()
         batches = _batches(files, wanted)
-        while batch := await asyncio.to_thread(next, batches, None):
+        while (batch := await asyncio.to_thread(next, batches, None)) is not None:
             for event in batch:
                 if event.event_id not in seen:
                     seen.add(event.event_id)
@@ -132,28 +159,36 @@ def open_lake(folder: Path) -> ParquetLake:
     return ParquetLake(folder)
 
 
-def _batches(files: Sequence[Path], wanted: pc.Expression) -> Iterator[list[SessionEvent]]:
-    batch: list[SessionEvent] = []
-    for event in _events(_bodies(files, wanted)):
-        batch.append(event)
-        if len(batch) == ROWS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+# --- reading ---------------------------------------------------------------------------------------
 
 
-def _bodies(files: Iterable[Path], wanted: pc.Expression) -> Iterator[bytes]:
+def _files(table: Path) -> list[Path]:
+    return sorted(table.glob("year=*/month=*/day=*/*.parquet"))
+
+
+def _batches(files: Iterable[Path], wanted: ds.Expression) -> Iterator[list[SessionEvent]]:
+    """Yield the events of each file in batches that fit into memory, whatever the size of the file.
+
+    Raises:
+        LakeFileBroken: a file is damaged, or was not written by a lake.
+        StorageFailed: a file cannot be opened.
+    """
     for file in files:
         try:
-            table = pq.read_table(file, columns=["body"], filters=wanted, partitioning=None)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError):
+            data = ds.dataset(str(file), format="parquet", partitioning=None)
+            for batch in data.to_batches(
+                columns=["body"], filter=wanted, batch_size=DECODED_ROWS, batch_readahead=1
+            ):
+                yield list(_events(batch.column("body").to_pylist()))
+        except pa.ArrowException:
             raise LakeFileBroken(file) from None
-        for chunk in table.column("body").chunks:
-            yield from chunk.to_pylist()
+        except OSError as error:
+            if error.errno is None:  # how pyarrow reports damaged pages
+                raise LakeFileBroken(file) from None
+            raise StorageFailed(str(file), os.strerror(error.errno)) from None
 
 
-def _events(bodies: Iterable[bytes]) -> Iterator[SessionEvent]:
+def _events(bodies: Iterable[str | bytes]) -> Iterator[SessionEvent]:
     """Parse; kinds that a newer version wrote are passed over."""
     for body in bodies:
         try:
@@ -162,28 +197,50 @@ def _events(bodies: Iterable[bytes]) -> Iterator[SessionEvent]:
             continue
 
 
+# --- writing ---------------------------------------------------------------------------------------
+
+
 def _row(event: SessionEvent) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        name: getattr(event, name)
-        for name in ("event_id", "kind", "tenant", "domain", "session_id", "user", "turn", "seq", "at")
-    }
+    """Return the columns of an event; what does not apply to its kind is absent."""
+    row: dict[str, Any] = {name: getattr(event, name) for name, _ in ENVELOPE}
     if isinstance(event, TurnFinished):
-        row |= {"intent": event.intent, "topic": event.topic, "confidence": event.confidence}
+        row |= {name: getattr(event, name, None) for name, _ in FIGURES}
+        row |= {
+            "arm": event.guidance.arm,
+            "suggested": [suggestion.label for suggestion in event.guidance.suggestions],
+        }
     elif isinstance(event, SessionCompleted):
-        row["outcome"] = event.outcome
-    elif isinstance(event, FeedbackGiven) and event.resolved is not None:
-        row["outcome"] = "solved" if event.resolved else "unsolved"
+        row |= {"outcome": event.outcome, "sample": event.sample}
+    elif isinstance(event, FeedbackGiven):
+        row |= {"rating": event.rating, "resolved": event.resolved}
     row["body"] = dump_event(event)
     return row
 
 
-def _write_file(file: Path, events: Sequence[SessionEvent]) -> None:
-    """Write beside, sync, rename: readers see the whole file or none."""
+def _write_file(file: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> None:
+    """Write beside, sync, rename, sync the folder: readers see the whole file or none, even after a crash."""
+    in_order = sorted(rows, key=lambda row: (row["tenant"], row["session_id"], row["turn"], row["seq"]))
+    table = pa.table(
+        {field.name: pa.array([row.get(field.name) for row in in_order], field.type) for field in schema}
+    )
     file.parent.mkdir(parents=True, exist_ok=True)
-    table = pa.Table.from_pylist([_row(event) for event in events], schema=SCHEMA)
-    beside = file.with_suffix(f".{os.getpid()}.new")
-    with beside.open("wb") as stream:
-        pq.write_table(table, stream, compression="zstd")
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(file)
+    beside = file.with_suffix(f".{secrets.token_hex(4)}.new")
+    try:
+        with beside.open("wb") as stream:
+            pq.write_table(table, stream, compression="zstd", row_group_size=GROUP_ROWS)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(file)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    _sync_folder(file.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
