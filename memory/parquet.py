@@ -33,6 +33,14 @@ DECODED_ROWS = 4096
 GROUP_ROWS = 16_384
 """Rows of a row group (count); a reader passes over groups without the tenant or session it looks for."""
 
+REPAIRED = "\N{REPLACEMENT CHARACTER}".encode()
+"""Stands in the JSON of an event for what UTF-8 cannot hold, and so must not reach a column either."""
+
+FORMAT = ds.ParquetFileFormat(
+    default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+)
+"""A flipped bit is an error, never another event."""
+
 ENVELOPE = [
     ("event_id", pa.string()),
     ("kind", pa.string()),
@@ -101,9 +109,9 @@ class ParquetLake:
         for event in events:
             day = f"year={event.at.astimezone(UTC):%Y/month=%m/day=%d}"
             row = _row(event)
-            by_day.setdefault(f"{EVENTS}/{day}", {})[event.event_id] = row
+            by_day.setdefault(f"{EVENTS}/{day}", {})[row["event_id"]] = row
             if event.kind in LEARNED:
-                by_day.setdefault(f"{SESSIONS}/{day}", {})[event.event_id] = row
+                by_day.setdefault(f"{SESSIONS}/{day}", {})[row["event_id"]] = row
         for part, rows in by_day.items():
             name = hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest()[:32]
             file = self._folder / part / f"{name}.parquet"
@@ -175,7 +183,7 @@ def _batches(files: Iterable[Path], wanted: ds.Expression) -> Iterator[list[Sess
     """
     for file in files:
         try:
-            data = ds.dataset(str(file), format="parquet", partitioning=None)
+            data = ds.dataset(str(file), format=FORMAT, partitioning=None)
             for batch in data.to_batches(
                 columns=["body"], filter=wanted, batch_size=DECODED_ROWS, batch_readahead=1
             ):
@@ -202,6 +210,9 @@ def _events(bodies: Iterable[str | bytes]) -> Iterator[SessionEvent]:
 
 def _row(event: SessionEvent) -> dict[str, Any]:
     """Return the columns of an event; what does not apply to its kind is absent."""
+    body = dump_event(event)
+    if REPAIRED in body:
+        event = parse_event(body)
     row: dict[str, Any] = {name: getattr(event, name) for name, _ in ENVELOPE}
     if isinstance(event, TurnFinished):
         row |= {name: getattr(event, name, None) for name, _ in FIGURES}
@@ -213,7 +224,7 @@ def _row(event: SessionEvent) -> dict[str, Any]:
         row |= {"outcome": event.outcome, "sample": event.sample}
     elif isinstance(event, FeedbackGiven):
         row |= {"rating": event.rating, "resolved": event.resolved}
-    row["body"] = dump_event(event)
+    row["body"] = body
     return row
 
 
@@ -227,7 +238,9 @@ def _write_file(file: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema
     beside = file.with_suffix(f".{secrets.token_hex(4)}.new")
     try:
         with beside.open("wb") as stream:
-            pq.write_table(table, stream, compression="zstd", row_group_size=GROUP_ROWS)
+            pq.write_table(
+                table, stream, compression="zstd", row_group_size=GROUP_ROWS, write_page_checksum=True
+            )
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(file)
