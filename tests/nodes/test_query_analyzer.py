@@ -1,0 +1,136 @@
+"""What a message is understood to be."""
+
+from typing import Any
+
+import pytest
+
+from domains.model import EntitySpec
+from memory.records import Analysis
+from nodes.query_analyzer import query_analyzer
+from tests.nodes.parts import context
+from tests.turns import DOMAIN, Scripted, state
+
+pytestmark = pytest.mark.anyio
+
+DOUBTFUL = Analysis(intent="procedure", intent_confidence=0.2, runner_up="troubleshooting", margin=0.01)
+BEFORE: Any = {"query": "How often is the seal of the P2 changed?", "reply": "Yearly.", "label": "procedure"}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def analyze(text: str, *, guess: Analysis | None = None, turns: list[Any] | None = None) -> Analysis:
+    classifier = Scripted(answers={text: guess} if guess else {})
+    update = await query_analyzer(state(query=text, turns=turns or []), context(classifier=classifier))
+    return update["analysis"]
+
+
+async def is_unclear(text: str, guess: Analysis) -> bool:
+    classifier = Scripted(answers={text: guess})
+    update = await query_analyzer(state(query=text), context(classifier=classifier))
+    return update["is_unclear"]
+
+
+async def test_the_classifier_names_the_intent_and_is_named_itself() -> None:
+    classifier = Scripted(identity="scripted:7")
+    update = await query_analyzer(state(query="The seal leaks"), context(classifier=classifier))
+
+    assert update["analysis"].step.label == "troubleshooting/seal"
+    assert update["classified_by"] == "scripted:7"
+
+
+@pytest.mark.parametrize("text", ["Is the p-1 safe?", "is the P1, safe", "P-1"])
+async def test_a_thing_is_found_in_each_of_its_spellings(text: str) -> None:
+    assert (await analyze(text)).entities == {"model": "P1"}
+
+
+async def test_a_part_of_a_word_is_no_thing() -> None:
+    assert (await analyze("Is the XP10 safe?")).entities == {}
+
+
+async def test_a_follow_up_is_read_with_the_question_before_it() -> None:
+    assert (await analyze("And how long does that take?", turns=[BEFORE])).entities == {"model": "P2"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How long does that take?",
+        "And how long does it take to change all seals of the whole plant in a row?",
+    ],
+)
+async def test_a_message_that_stands_on_its_own_is_read_alone(text: str) -> None:
+    assert (await analyze(text, turns=[BEFORE])).entities == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentiment"),
+    [
+        ("This is terrible and useless", "negative"),
+        ("It leaks again!! Now!!", "negative"),
+        ("Thanks, that was helpful", "positive"),
+        ("Which tool do I need?", "neutral"),
+        ("Thanks, but it is broken", "neutral"),
+    ],
+)
+async def test_the_mood_is_that_of_the_words(text: str, sentiment: str) -> None:
+    assert (await analyze(text)).sentiment == sentiment
+
+
+async def test_more_parts_and_conditions_are_more_complex_up_to_one() -> None:
+    plain = await analyze("Close the valve?")
+    parts = await analyze("Close the valve and drain it, but only if it is cold?")
+    whole = await analyze("If it is hot and it leaks, or when it stops, why? " * 20)
+
+    assert plain.complexity < parts.complexity < whole.complexity == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I want to talk to a human",
+        "Can you connect me with an engineer please",
+        "Is there a real person?",
+        "Escalate this to your supervisor",
+    ],
+)
+async def test_who_asks_for_a_person_is_heard_however_sure_the_intent(text: str) -> None:
+    sure = Analysis(intent="procedure", intent_confidence=1.0)
+
+    assert (await analyze(text, guess=sure)).asks_for_person
+    assert await is_unclear(text, sure)
+
+
+@pytest.mark.parametrize("text", ["", "?!", "it is doing the thing again", "Something is weird"])
+async def test_a_message_without_a_subject_is_unclear_however_sure_the_intent(text: str) -> None:
+    assert await is_unclear(text, Analysis(intent="procedure", intent_confidence=1.0))
+
+
+async def test_little_to_go_by_is_unclear_only_when_the_intent_is_in_doubt() -> None:
+    sure = Analysis(intent="procedure", intent_confidence=0.9)
+
+    assert await is_unclear("valve leaks", DOUBTFUL)
+    assert await is_unclear("valve leaks", DOUBTFUL.model_copy(update={"intent_confidence": 0.9}))
+    assert not await is_unclear("valve leaks", sure)
+
+
+@pytest.mark.parametrize("text", ["P1 leaks", "The lower valve drips oil on the floor"])
+async def test_a_subject_makes_a_message_clear_whatever_the_classifier_doubts(text: str) -> None:
+    assert not await is_unclear(text, DOUBTFUL)
+
+
+async def test_clarity_grows_with_the_words_of_substance() -> None:
+    clarity = [(await analyze(text)).clarity for text in ("help", "valve", "valve leaks oil at night")]
+
+    assert clarity == [0.0, 0.25, 1.0]
+
+
+@pytest.mark.parametrize("spelled", ["ﬁ", "ı", "İ", "ſ", "K"])
+async def test_letters_that_python_takes_for_equal_never_break_the_search_for_things(spelled: str) -> None:
+    letters = {"values": {"SIK": ["s", "i", "k", "fi"]}}
+    domain = DOMAIN.model_copy(update={"entities": {"letter": EntitySpec.model_validate(letters)}})
+    update = await query_analyzer(state(query=f"The {spelled} leaks"), context(domain=domain))
+
+    assert update["analysis"].entities == ({} if spelled == "ﬁ" else {"letter": "SIK"})
