@@ -27,6 +27,14 @@ class Written(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+def _checked_pattern(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return pattern
+
+
 class IntentSpec(Written):
     """Something users come for."""
 
@@ -50,12 +58,7 @@ class EntitySpec(Written):
     @field_validator("pattern")
     @classmethod
     def _compiles(cls, pattern: str | None) -> str | None:
-        if pattern is not None:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"not a regular expression: {error}") from None
-        return pattern
+        return pattern if pattern is None else _checked_pattern(pattern)
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -81,7 +84,15 @@ class EntitySpec(Written):
         if match is None:
             return None
         found = match.group()
-        return found.upper() if self.pattern is not None else self._values_by_spelling[found.lower()]
+        if self.pattern is not None:
+            return found.upper()
+        return self._values_by_spelling.get(found.lower()) or self._value_without_case(found)
+
+    def _value_without_case(self, found: str) -> str | None:
+        """Look up letters that match without case and yet differ in lower case, such as the dotless i."""
+        spellings = self._values_by_spelling.items()
+        same = (v for text, v in spellings if re.fullmatch(re.escape(text), found, re.IGNORECASE))
+        return next(same, None)
 
 
 class Prompts(Written):
@@ -113,6 +124,11 @@ class ForbiddenTopic(Written):
 
     reply: str
     """The sentence the user gets; it names the next step."""
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        return _checked_pattern(pattern)
 
     @cached_property
     def _finder(self) -> re.Pattern[str]:
