@@ -221,7 +221,9 @@ def _sources(citations: Sequence[Citation]) -> str:
 
 def _guidance(trace: Trace) -> str:
     guidance: Guidance = trace.guidance
-    if not guidance.suggestions:
+    if trace.path and "query_transformer" not in trace.path:
+        return '<p class="dim">No suggestion: the turn ended before the patterns were asked.</p>'
+    if not guidance.suggestions or guidance.arm == "holdout":
         return f'<p class="dim">No suggestion: {escape(without_guidance(guidance))}.</p>'
     rows = [
         [

@@ -224,7 +224,7 @@ _GUIDANCE_WIDTH, _GUIDANCE_LEFT, _GUIDANCE_BAR = 640, 8, 624
 
 def guidance_svg(guidance: Guidance) -> str:
     """Draw the suggested next steps as bars of their confidence, each with the pattern behind it."""
-    rows = guidance.suggestions[:3]
+    rows = [] if guidance.arm == "holdout" else guidance.suggestions[:3]
     if not rows:
         return _picture(
             _GUIDANCE_WIDTH,

@@ -32,6 +32,8 @@ def time_taken(duration_ms: float | None) -> str:
     """Write a time (milliseconds) with the unit that fits: `0.4 ms`, `25 ms`, `3.1 s`, `4 min`."""
     if duration_ms is None:
         return UNKNOWN
+    if 0 < duration_ms < 0.05:
+        return "<0.1 ms"
     if duration_ms < 999.5:
         return f"{duration_ms:.1f} ms" if duration_ms < 9.95 else f"{duration_ms:.0f} ms"
     seconds = duration_ms / 1000

@@ -147,6 +147,24 @@ def test_a_turn_of_which_only_the_end_is_known_has_no_pictures() -> None:
     assert "No chat model and no tool was called: no tokens, no cost." in page
 
 
+def test_a_turn_that_ended_early_does_not_claim_that_nothing_was_learned() -> None:
+    run = NodeRun(node="input_guard", run=1, start_ms=0, duration_ms=1)
+    blocked = eventful_turn().model_copy(
+        update={"path": ["input_guard"], "runs": [run], "guidance": Guidance(arm="off")}
+    )
+
+    assert "the turn ended before the patterns were asked" in Reader(trace_html([blocked], title="t")).text
+
+
+def test_what_was_withheld_is_not_shown_as_if_it_had_been_given() -> None:
+    withheld = eventful_turn().guidance.model_copy(update={"arm": "holdout"})
+    trace = eventful_turn().model_copy(update={"guidance": withheld, "runs": [], "path": []})
+
+    said = Reader(trace_html([trace], title="t")).text
+
+    assert "No suggestion: withheld in this session" in said and "p-3f2a9c1b0d5e7f11" not in said
+
+
 def test_a_turn_of_a_sample_log_is_called_sample() -> None:
     sample = Reader(trace_html([bare_turn(sample=True, response="")], title="t")).text
     real = Reader(trace_html([bare_turn()], title="t")).text

@@ -175,7 +175,9 @@ def test_suggestions_are_shown_with_confidence_pattern_and_support() -> None:
 
 
 def test_guidance_that_was_withheld_says_why() -> None:
-    assert said(guidance_svg(Guidance(arm="holdout"))) == snapshot(
+    withheld = GUIDANCE.model_copy(update={"arm": "holdout"})
+
+    assert said(guidance_svg(withheld)) == snapshot(
         ["No suggestion: withheld in this session, to measure what guidance is worth"]
     )
 

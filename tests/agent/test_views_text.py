@@ -387,7 +387,7 @@ def test_what_was_replaced_is_told_in_plain_words(reason: str, words: str) -> No
     ("duration_ms", "shown"),
     [
         (None, "–"),
-        (0.04, "0.0 ms"),
+        (0.04, "<0.1 ms"),
         (9.94, "9.9 ms"),
         (999.4, "999 ms"),
         (999.6, "1.0 s"),
