@@ -1,5 +1,6 @@
 """The whole idea in a minute: replay recorded sessions, learn from them, answer in the middle of a flow."""
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from learning.pipeline import LearnReport
 from learning.recorded import RecordedSession, read_recorded, recorded_events, sample_sessions
 from memory.errors import AgentError
 from memory.ids import new_request_id, new_session_id
-from memory.records import SessionEvent, TurnFinished
+from memory.records import SessionEvent, TurnFinished, parse_step
 from memory.redact import redact
 from memory.text import terms
 from memory.turns import TurnReply, TurnRequest
@@ -34,7 +35,7 @@ ASK_TO = 7
 """Steps after which a live question is not looked for: a longer flow tells a reader no more."""
 
 ASKED_SESSIONS = 200
-"""Sessions at the end of a recorded log among which the live question is looked for."""
+"""Long sessions at the end of a recorded log among which the live question is looked for."""
 
 BATCH = 2000
 """Events journalled at once while replaying."""
@@ -47,14 +48,12 @@ OnProgress = Callable[[str, int, int, str], None]
 
 
 class NothingToAsk(AgentError):
-    """A recorded log holds no session long enough to ask a question in its middle."""
+    """A recorded log holds no session to ask a question in the middle of, or nothing to learn besides."""
 
     code = "agent.nothing_to_ask"
 
-    def __init__(self, file: Path) -> None:
-        super().__init__(
-            f"No session in `{file}` has three steps or more.", fix="Give a log with longer sessions."
-        )
+    def __init__(self, file: Path, problem: str) -> None:
+        super().__init__(f"`{file}`: {problem}.", fix="Give a log with more or longer sessions.")
 
 
 class Question(NamedTuple):
@@ -78,9 +77,14 @@ async def run_demo(
 ) -> tuple[TurnReply, Path]:
     """Play the demo in a folder of its own below the state folder; returns the reply and its HTML trace.
 
-    Running it again replays the same events, which changes nothing.
+    Running it again replays the same events and learns the same release.
+
+    Raises:
+        RecordedLogBroken: `sessions` is not a log of recorded sessions.
+        NothingToAsk: the log is too small.
     """
     folder = settings.state_dir / ("demo-recorded" if sessions else "demo")
+    _forget_events(folder)
     stage = _recorded_stage(sessions, folder) if sessions else _sample_stage()
     own = settings.model_copy(
         update={
@@ -102,6 +106,13 @@ async def run_demo(
     return await _ask(own, stage, folder, say, on_progress)
 
 
+def _forget_events(folder: Path) -> None:
+    """Forget earlier plays: their live questions, and other logs, would be learned from as well."""
+    shutil.rmtree(folder / "lake" / "raw", ignore_errors=True)
+    for file in folder.glob("outbox.sqlite*"):
+        file.unlink()
+
+
 def _sample_stage() -> Stage:
     domain = load_domain(find_domain("solaris"))
     flows = load_sample_flows(domain)
@@ -116,18 +127,21 @@ def _sample_stage() -> Stage:
 def _recorded_stage(file: Path, folder: Path) -> Stage:
     """Keep one session back to ask one of its steps live; learn from the rest."""
     sessions = list(read_recorded(file))
-    if max(len(session.labels) for session in sessions) < ASK_FROM + 1:
-        raise NothingToAsk(file)
-    kept, step = max(_askable(sessions), key=lambda place: _plainness(*place))
+    long = [session for session in sessions if len(session.labels) > ASK_FROM]
+    if not long:
+        raise NothingToAsk(file, "no session has three steps or more")
+    kept, step = max(_askable(long[-ASKED_SESSIONS:]), key=lambda place: _plainness(*place))
     rest = [session for session in sessions if session is not kept]
+    if len({parse_step(label).intent for session in rest for label in session.labels}) < 2:
+        raise NothingToAsk(file, "besides the session asked about, fewer than two intents are left to learn")
     name = write_recorded_domain(rest, folder / "domains")
     said = kept.texts[step].strip() if kept.texts else ""
     return Stage(name, False, rest, Question(redact(said) or words_of(kept.labels[step]), kept.labels[:step]))
 
 
 def _askable(sessions: Sequence[RecordedSession]) -> Iterator[tuple[RecordedSession, int]]:
-    """Yield the steps in the middle of the last sessions."""
-    for session in sessions[-ASKED_SESSIONS:]:
+    """Yield the steps in the middle of the sessions."""
+    for session in sessions:
         for step in range(ASK_FROM, min(len(session.labels), ASK_TO)):
             yield session, step
 

@@ -110,11 +110,20 @@ class Runtime:
                 emit=emit,
             )
             if reply.turn > known.turns:
-                await conversations.touch(request.session_id, turns=reply.turn, at=parts.now())
-                self._touched.add((request.tenant, request.session_id))
-            if reply.turn % TRIM_EVERY == 0:
-                await parts.trim(thread_id(request.tenant, user, request.session_id))
+                await self._note_turn(request, user, reply.turn)
             return reply
+
+    async def _note_turn(self, request: TurnRequest, user: str, turn: int) -> None:
+        """Count the turn and keep the session small; a full disk must not take the reply back."""
+        parts = self._parts
+        self._touched.add((request.tenant, request.session_id))
+        try:
+            conversations = parts.store.conversations(request.tenant)
+            await conversations.touch(request.session_id, turns=turn, at=parts.now())
+            if turn % TRIM_EVERY == 0:
+                await parts.trim(thread_id(request.tenant, user, request.session_id))
+        except StorageFailed as failure:
+            LOG.warning("%s (%s)", failure, failure.fix)
 
     @asynccontextmanager
     async def _session(self, tenant: str, user: str, session_id: str) -> AsyncIterator[None]:
@@ -282,9 +291,11 @@ class Runtime:
     async def complete_idle(self) -> int:
         """Complete the sessions whose last turn is too long ago; returns how many."""
         before = self._parts.now() - timedelta(seconds=self.settings.session_idle_s)
-        conversations = self._parts.store.conversations(self.settings.tenant)
-        done = [await self._complete(known, "idle") for known in await conversations.idle(before=before)]
-        return sum(done)
+        done = 0
+        for tenant in sorted({self.settings.tenant, *(tenant for tenant, _ in self._touched)}):
+            for known in await self._parts.store.conversations(tenant).idle(before=before):
+                done += await self._complete(known, "idle")
+        return done
 
     async def drain(self) -> None:
         """Move every waiting event to the lake."""

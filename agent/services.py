@@ -1,6 +1,7 @@
 """What the turns of one domain use: opened once, its patterns again when another release goes live."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from domains.documents import read_passages
 from domains.loader import find_domain, load_domain, load_passages, load_tools
 from domains.model import Domain
 from graph.state import Services, Skills
-from memory.arrays import ArrayPatternIndex, open_pattern_index
+from memory.arrays import ArrayPatternIndex, PatternIndexBroken, open_pattern_index
 from memory.hybrid import HybridKnowledgeIndex, KnowledgeMissing, build_index, open_index
 from memory.records import Case, Release
 from memory.redact import redact
@@ -23,6 +24,8 @@ from nodes.local_judge import LocalJudge
 from nodes.local_writer import LocalWriter
 from nodes.model_skills import ModelClassifier, ModelJudge, ModelWriter
 from tools.catalog import Tool
+
+LOG = logging.getLogger(__name__)
 
 SOLVED_FROM = 0.5
 """Success rate from which a flow counts as a solved case."""
@@ -78,14 +81,17 @@ class ServiceShelf:
         if domain not in self._domains:
             self._domains[domain] = await asyncio.to_thread(self._open_domain, domain)
         base = self._domains[domain]
-        patterns = await asyncio.to_thread(self._open_patterns, live) if live else None
-        return replace(
-            base,
-            patterns=patterns,
-            release=live.release_id if live else None,
-            cases=await _cases(patterns) if patterns else {},
-            profiles=self._store.profiles(tenant) if self._settings.memory_enabled else None,
-        )
+        base = replace(base, profiles=self._store.profiles(tenant) if self._settings.memory_enabled else None)
+        if live is None:
+            return base
+        try:
+            patterns = await asyncio.to_thread(self._open_patterns, live)
+            cases = await _cases(patterns)
+        except PatternIndexBroken as broken:
+            # answers go on without guidance, and learning, which mends it, needs these services too
+            LOG.warning("%s (%s)", broken, broken.fix)
+            return base
+        return replace(base, patterns=patterns, release=live.release_id, cases=cases)
 
     def _open_patterns(self, live: Release) -> ArrayPatternIndex:
         return open_pattern_index(self._settings.state_dir / live.path)
