@@ -15,7 +15,8 @@ DISPARAGEMENT = re.compile(
     r"\b(?:worse|inferior|unreliable|insecure|garbage|terrible|bad|poor)\b",
     re.IGNORECASE,
 )
-SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?]+(?=\s|$)|\n|$)")
+SENTENCE = re.compile(r"(?:[^.!?\n]|[.!?](?![\s\[]|$))*(?:[.!?](?: *\[\d{1,3}\])*|\n|$)")
+"""A sentence with the citations behind it; a point inside a number or a name ends none."""
 
 
 async def output_guard(state: GraphState, context: GraphContext) -> GraphUpdate:
@@ -41,4 +42,4 @@ def _without_promises(text: str) -> str:
     kept = [
         part for part in SENTENCE.findall(text) if not (COMMITMENT.search(part) or DISPARAGEMENT.search(part))
     ]
-    return "".join(kept)
+    return "".join(kept).strip()
