@@ -224,6 +224,7 @@ def _row(event: SessionEvent) -> dict[str, Any]:
         row |= {"outcome": event.outcome, "sample": event.sample}
     elif isinstance(event, FeedbackGiven):
         row |= {"rating": event.rating, "resolved": event.resolved}
+        row["outcome"] = {True: "solved", False: "unsolved", None: None}[event.resolved]
     row["body"] = body
     return row
 

@@ -1,7 +1,6 @@
 """The lake on disk beyond its port: columns, days, crashes, damage."""
 
-import errno
-import os
+import resource
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -11,10 +10,11 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from memory import parquet
 from memory.errors import StorageFailed
 from memory.parquet import EVENTS, SESSIONS, LakeFileBroken, ParquetLake, open_lake
 from memory.records import Guidance, SessionEvent, Suggestion, TurnFinished
-from tests.conformance.samples import START, completed, feedback, turn_events
+from tests.conformance.samples import completed, feedback, turn_events
 
 pytestmark = pytest.mark.anyio
 
@@ -42,6 +42,14 @@ async def every(events: AsyncIterator[SessionEvent]) -> list[SessionEvent]:
     return [event async for event in events]
 
 
+def days_later(events: list[SessionEvent], days: int) -> list[SessionEvent]:
+    return [event.model_copy(update={"at": event.at + timedelta(days=days)}) for event in events]
+
+
+async def ids(events: AsyncIterator[SessionEvent]) -> list[str]:
+    return [event.event_id async for event in events]
+
+
 def finished(**more: object) -> TurnFinished:
     [*_, turn] = turn_events()
     return TurnFinished.model_validate({**turn.model_dump(), **more})
@@ -65,7 +73,8 @@ async def test_what_the_learner_reads_has_a_column_a_figure(lake: ParquetLake, t
     assert (of_turn["arm"], of_turn["suggested"], of_turn["hit"]) == ("guided", ["repair"], True)
     assert (of_turn["release"], of_turn["verdict"], of_turn["duration_ms"]) == ("r-1", "accept", 40.0)
     assert (of_turn["at"], of_turn["sample"], of_turn["outcome"]) == (turn.at, True, None)
-    assert (found["feedback_given"]["rating"], found["feedback_given"]["resolved"]) == (5, True)
+    said = found["feedback_given"]
+    assert (said["rating"], said["resolved"], said["outcome"]) == (5, True, "solved")
     assert (found["session_completed"]["outcome"], found["session_completed"]["sample"]) == ("solved", False)
     assert (of_turn["year"], of_turn["month"], of_turn["day"]) == (2026, 3, 1)
 
@@ -120,22 +129,6 @@ async def test_half_a_surrogate_pair_is_replaced_in_column_and_body(
     assert rows(tmp_path, SESSIONS)[0]["query"] == "half � of it"
 
 
-async def test_a_full_disk_leaves_no_file_and_the_next_try_works(
-    lake: ParquetLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as disk:
-        disk.setattr(os, "fsync", full)
-        with pytest.raises(StorageFailed, match="No space left"):
-            await lake.write(turn_events())
-    assert files(tmp_path) == []
-
-    await lake.write(turn_events())
-    assert await every(lake.session("session-1", tenant="acme")) == turn_events()
-
-
 async def test_what_a_killed_writer_left_is_never_read(lake: ParquetLake, tmp_path: Path) -> None:
     await lake.write(turn_events())
     [whole] = (tmp_path / SESSIONS).rglob("*.parquet")
@@ -168,7 +161,11 @@ def empty(_: bytes) -> bytes:
     return b""
 
 
-@pytest.mark.parametrize("damage", [empty, cut, flip, foreign])
+def noise(_: bytes) -> bytes:
+    return b"PAR1" + bytes(300) + b"PAR1"
+
+
+@pytest.mark.parametrize("damage", [empty, noise, cut, flip, foreign])
 async def test_a_damaged_file_is_named_and_not_passed_over(
     lake: ParquetLake, tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
@@ -181,6 +178,11 @@ async def test_a_damaged_file_is_named_and_not_passed_over(
 
     assert str(file) in str(broken.value)
     assert broken.value.fix.startswith("Move it out of the lake")
+    with pytest.raises(LakeFileBroken, match=file.name):
+        await lake.recent("acme", domain="pumps", limit=1)
+
+    file.unlink()
+    assert await ids(lake.scan(tenant="acme")) == []
 
 
 async def test_a_kind_that_only_a_newer_version_knows_is_passed_over(
@@ -206,12 +208,81 @@ async def test_more_rows_than_are_decoded_at_once_all_come(
     assert sorted(event.event_id for event in found) == [turn.event_id for turn in turns]
 
 
-async def test_recent_turns_come_newest_first_and_no_more_than_asked(lake: ParquetLake) -> None:
-    days = [finished(event_id=f"{day:032x}", at=START + timedelta(days=day)) for day in range(6)]
-    for turn in days:
-        await lake.write([turn])
-    await lake.write([finished(event_id="f" * 32, domain="valves", at=START + timedelta(days=9))])
+async def test_each_event_lies_in_the_folder_of_its_day(lake: ParquetLake, tmp_path: Path) -> None:
+    await lake.write([*turn_events("a"), *days_later(turn_events("b"), 400)])
+
+    days = {path.parent.name for path in tmp_path.rglob("*.parquet")}
+    years = {path.parent.parent.parent.name for path in tmp_path.rglob("*.parquet")}
+
+    assert (days, years) == ({"day=01", "day=05"}, {"year=2026", "year=2027"})
+    assert len(await ids(lake.scan(tenant="acme"))) == 2
+
+
+async def test_a_scan_passes_over_repeats_in_other_files(
+    lake: ParquetLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "DECODED_ROWS", 2)
+    turns = [event for n in range(1, 8) for event in turn_events(turn=n)]
+    await lake.write(turns)
+    await lake.write([*turns[3:], feedback()])
+
+    found = await ids(lake.scan(tenant="acme"))
+
+    assert len(found) == len(set(found)) == 8
+
+
+async def test_tenants_and_domains_lie_apart(lake: ParquetLake) -> None:
+    await lake.write(
+        [*turn_events("a"), *turn_events("b", tenant="globex"), *turn_events("c", domain="valves")]
+    )
+
+    assert {e.session_id async for e in lake.scan(tenant="acme")} == {"a", "c"}
+    assert {e.session_id async for e in lake.scan(tenant="acme", domain="pumps")} == {"a"}
+    assert await ids(lake.session("b", tenant="acme")) == []
+    assert [turn.session_id for turn in await lake.recent("globex", domain="pumps", limit=9)] == ["b"]
+
+
+async def test_a_session_comes_in_order_from_all_days(lake: ParquetLake) -> None:
+    first, second = turn_events(turn=1), days_later(turn_events(turn=2), 3)
+    await lake.write([*reversed(second)])
+    await lake.write([*reversed(first)])
+
+    found = [event async for event in lake.session("session-1", tenant="acme")]
+
+    assert found == [*first, *second]
+
+
+async def test_the_newest_turns_come_first_and_no_more_than_asked(lake: ParquetLake) -> None:
+    for day in (0, 2, 1):
+        await lake.write(days_later([*turn_events(f"day-{day}"), *turn_events(f"day-{day}", 2)], day))
 
     found = await lake.recent("acme", domain="pumps", limit=3)
 
-    assert [turn.at for turn in found] == [day.at for day in days[:2:-1]]
+    assert [(turn.session_id, turn.turn) for turn in found] == [("day-2", 2), ("day-2", 1), ("day-1", 2)]
+    assert len(await lake.recent("acme", domain="pumps", limit=99)) == 6
+    assert await lake.recent("acme", domain="valves", limit=9) == []
+
+
+async def test_a_disk_that_refuses_leaves_no_half_file_and_the_batch_can_come_again(
+    lake: ParquetLake, tmp_path: Path
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(StorageFailed, match="parquet"):
+            await lake.write(turn_events())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    left = files(tmp_path)
+
+    await lake.write(turn_events())
+
+    assert left == []
+    assert await ids(lake.session("session-1", tenant="acme")) == [e.event_id for e in turn_events()]
+
+
+async def test_a_lake_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+
+    with pytest.raises(StorageFailed, match="taken"):
+        await open_lake(tmp_path / "taken").write(turn_events())
