@@ -13,6 +13,7 @@ from agent.cli import app
 from agent.cli.failures import exit_status
 from agent.openapi import openapi_text
 from agent.settings import FILE, Settings, environment_names
+from agent.views.svg import graph_svg
 from memory.errors import AgentError
 
 ROOMS = ("agent", "learning", "graph", "nodes", "domains", "tools", "memory")
@@ -111,6 +112,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "errors.md": errors_page,
     "openapi.json": openapi_text,
+    "graph.svg": graph_svg,
 }
 """The generated pages by file name."""
 

@@ -66,7 +66,7 @@ class NodeRun(Record):
     changed: dict[str, object] = {}
     """Fields of the state that the run set, with their new values; long text is clipped."""
 
-    before: dict[str, object] = Field(default={}, exclude=True)
+    before: dict[str, object] = Field(default={}, exclude=True, repr=False)
     """Fields that earlier runs of the turn had set, with their values then."""
 
     @property
