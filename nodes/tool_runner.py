@@ -33,9 +33,11 @@ async def _call(task: dict[str, Any], context: GraphContext) -> ToolResult:
         error = str(failure)
     except TimeoutError:
         error = f"no answer within {TOOL_S:g} s"
+    except Exception as failure:  # noqa: BLE001  whatever a tool does, the others' results are kept
+        error = type(failure).__name__
     duration_ms = (time.perf_counter() - start) * 1000
     context.log.add(ToolCalled, tool=name, duration_ms=duration_ms, error=error)
     if error is not None:
         context.log.degraded.append(f"tool_runner: {name} failed")
-    clean = context.services.redact(clip(text, RESULT_CHARACTERS))
+    clean = clip(context.services.redact(text), RESULT_CHARACTERS)  # a cut could hide half a secret
     return ToolResult(tool=name, arguments=arguments, text=clean, error=error)
