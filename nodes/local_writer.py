@@ -90,6 +90,8 @@ def _choose(hits: list[PassageHit], weights: dict[str, float], *, most: int) -> 
     if held < ANSWERED:
         return []
     scored = [(_score(unit, weights, total), unit) for hit in hits for unit in _units(hit)]
+    if not scored:  # titles alone quote nothing
+        return []
     scored.sort(key=lambda pair: (-pair[0], -pair[1].hit.score, pair[1].position))
     best, chosen = scored[0][0], [scored[0][1]]
     covered, length = set(scored[0][1].words), _length(scored[0][1])
