@@ -212,3 +212,8 @@ def test_a_notebook_gets_the_whole_sources_of_the_reply() -> None:
     assert shown.startswith('<div class="slip">')
     assert "From the reply" in shown and "Leaking seal" not in shown.split("<h2>Likely")[0]
     Reader(shown)
+
+
+def test_page_and_notebook_bring_their_look_along() -> None:
+    assert ".slip .turn {" in trace_html([eventful_turn()], title="t")
+    assert ".slip .turn {" in run_html(eventful_turn())

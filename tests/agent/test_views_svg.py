@@ -9,7 +9,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from agent.views import machine
-from agent.views.svg import graph_svg, guidance_svg, timeline_svg
+from agent.views.svg import BLUE, RED, graph_svg, guidance_svg, timeline_svg
 from graph.build import STOPS
 from graph.trace import NodeRun
 from memory.records import Attempt, Guidance, Suggestion
@@ -187,3 +187,42 @@ def test_a_picture_alone_follows_the_reader_and_in_a_page_the_page() -> None:
 
     assert "svg:root{color-scheme:light dark;color:" in picture  # matches only where it stands alone
     assert 'fill="currentColor"' in picture
+
+
+def bars(picture: str, name: str) -> list[tuple[float, float, str]]:
+    """Return left edge, width and colour of the bars in the group with this title."""
+    for group in ET.fromstring(picture).iter("{http://www.w3.org/2000/svg}g"):
+        if (group[0].text or "").startswith(name):
+            rects = group.iter("{http://www.w3.org/2000/svg}rect")
+            return [(float(one.attrib["x"]), float(one.attrib["width"]), one.attrib["fill"]) for one in rects]
+    raise AssertionError(name)
+
+
+def test_bars_stand_where_and_as_long_as_the_runs_were() -> None:
+    runs = [
+        NodeRun(node="retriever", run=1, start_ms=0, duration_ms=25),
+        NodeRun(node="judge", run=1, start_ms=50, duration_ms=50),
+    ]
+
+    picture = timeline_svg(timeline_of(runs))
+
+    [(first_x, first_width, _)], [(x, width, colour)] = bars(picture, "retriever"), bars(picture, "judge")
+    assert (width / first_width, x - first_x, colour) == (2.0, pytest.approx(width), BLUE)
+
+
+def test_attempts_follow_each_other_within_the_bar_and_a_failed_one_is_hatched_red() -> None:
+    trace = eventful_turn()
+
+    [failed, worked] = bars(timeline_svg(trace), "generator: ")
+
+    assert (failed[2], worked[2]) == (RED, BLUE)
+    assert worked[0] == pytest.approx(failed[0] + failed[1], abs=0.2)
+    assert f'stroke="{RED}" stroke-width="1.6"' in timeline_svg(trace)
+    assert RED not in timeline_svg(timeline_of(list(trace.runs[:3])))
+
+
+def test_a_node_that_ran_is_blue_one_that_was_replaced_red_one_that_rested_takes_the_text_colour() -> None:
+    picture = graph_svg(eventful_turn().path, degraded=["generator"])
+
+    colours = {name: bars(picture, f"{name}:")[0][2] for name in ("generator", "retriever", "clarifier")}
+    assert colours == {"generator": RED, "retriever": BLUE, "clarifier": "currentColor"}
