@@ -77,7 +77,7 @@ class Connection:
 
     async def message(self) -> dict[str, Any]:
         """Return the next message of the application."""
-        return await asyncio.wait_for(self.outgoing.get(), 20)
+        return await asyncio.wait_for(self.outgoing.get(), 120)
 
     async def answer(self) -> Answer:
         """Return the whole answer."""
