@@ -77,6 +77,14 @@ def test_a_habit_tilts_the_one_who_has_it_and_nobody_else() -> None:
     assert index.chances(["alarm"], user="f" * 16) == everybody
 
 
+def test_habits_do_not_run_on_from_one_session_into_the_next() -> None:
+    odd = [Visit(USERS[0], ["alarm", "restart"]) for _ in range(30)]
+    index = learn([*usual_log(), *odd], Tuning(power=1.0, habit=10.0))
+
+    assert index.chances(["restart"], user=USERS[0]) == index.chances(["restart"])
+    assert index.chances([], user=USERS[0])["alarm"] > index.chances([])["alarm"]
+
+
 def test_without_habits_in_the_tuning_a_user_gets_what_all_get() -> None:
     odd = [Visit(USERS[0], ["alarm", "restart"]) for _ in range(30)]
     index = learn([*usual_log(), *odd], Tuning(power=1.0, habit=0.0))
