@@ -3,9 +3,11 @@
 import asyncio
 import hashlib
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
@@ -200,7 +202,7 @@ def _embed(embedder: Embeddings, texts: Sequence[str]) -> Matrix:
 
 def _read(file: Path) -> Head | None:
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
             return Head(
                 labels=json.loads(str(stored["labels"])),
                 mean=stored["mean"],
@@ -208,7 +210,7 @@ def _read(file: Path) -> Head | None:
                 temperature=float(stored["temperature"]),
                 foreign_below=float(stored["foreign_below"]),
             )
-    except (OSError, ValueError, KeyError):  # not there, or cut short: fitted again
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error):  # not there, or damaged
         return None
 
 
