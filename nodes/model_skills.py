@@ -12,14 +12,13 @@ from pydantic import BaseModel, Field, ValidationError
 from domains.model import Domain
 from graph.state import GraphState
 from memory.errors import AgentError
-from memory.records import Analysis, Citation, Draft, PassageHit, Verdict
+from memory.records import Analysis, Citation, Draft, Verdict
 from memory.text import clip
 
 EXAMPLES_PER_LABEL = 3
 """Few-shot examples of each intent and topic in the prompt."""
 
 QUOTE_CHARACTERS = 300
-JSON_OBJECT = re.compile(r"\{.*\}", re.DOTALL)
 CITATION = re.compile(r"\[(\d{1,3})\]")
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -94,34 +93,27 @@ class ModelWriter:
         self._model = model
 
     async def write(self, state: GraphState, domain: Domain) -> Draft:
-        """Ask for an answer; citations of passages that were not given are taken out of it."""
-        hits = state.passages or []
-        results = [result for result in state.tool_results or [] if result.error is None]
+        """Ask for an answer; citations of what was not given are taken out of it."""
+        sources = _sources(state)
+        passages = len(state.passages or [])
         profile = state.profile.preferences if state.profile else {}
         prompt = domain.prompt("write").format(
             voice=domain.voice,
             question=_fenced(state.query),
             turns="\n".join(f"- {_fenced(turn['query'])}" for turn in state.turns),
             profile=_fenced(json.dumps(profile)),
-            passages=_numbered(hits),
-            tools="\n".join(f"{result.tool}: {_fenced(result.text)}" for result in results),
-            feedback="\n".join(state.verdict.feedback) if state.verdict else "",
+            passages=_numbered(sources[:passages]),
+            tools=_numbered(sources[passages:]),
+            feedback="\n".join(map(_fenced, state.verdict.feedback)) if state.verdict else "",
         )
         text = await _ask(self._model, prompt)
         cited = {int(n) for n in CITATION.findall(text)}
-        known = {n: hit for n, hit in enumerate(hits, start=1) if n in cited}
-        for number in cited - set(known):
+        for number in cited - {source.number for source in sources}:
             text = text.replace(f"[{number}]", "")
         citations = [
-            Citation(
-                number=number,
-                passage_id=hit.passage.passage_id,
-                title=hit.passage.title,
-                source=hit.passage.source,
-                quote=clip(hit.passage.text, QUOTE_CHARACTERS),
-                sample=hit.passage.sample,
-            )
-            for number, hit in known.items()
+            source.model_copy(update={"quote": clip(source.quote, QUOTE_CHARACTERS)})
+            for source in sources
+            if source.number in cited
         ]
         return Draft(text=text.strip(), citations=citations, abstained=not citations, skill=self.name)
 
@@ -141,7 +133,7 @@ class ModelJudge:
         prompt = domain.prompt("judge").format(
             rubric="\n".join(f"- {name}" for name in rubric),
             question=_fenced(state.query),
-            passages=_numbered(state.passages or []),
+            passages=_numbered(_sources(state)),
             answer=_fenced(draft.text),
         )
         judgement = _parse(await _ask(self._model, prompt), Judgement)
@@ -165,14 +157,26 @@ async def _ask(model: BaseChatModel, prompt: str) -> str:
 
 
 def _parse(text: str, form: type[Answer]) -> Answer:
-    """Read the first JSON object in the text."""
-    found = JSON_OBJECT.search(text)
+    """Read the first JSON object in the text, whatever stands around it."""
+    found = _first_object(text)
     if found is None:
         raise ModelAnswerUnusable("it holds no JSON object")
     try:
-        return form.model_validate_json(found.group())
+        return form.model_validate(found)
     except ValidationError as error:
         raise ModelAnswerUnusable(f"{error.error_count()} fields are missing or wrong") from None
+
+
+def _first_object(text: str) -> object:
+    start = text.find("{")
+    while start >= 0:
+        try:
+            found: object = json.JSONDecoder().raw_decode(text, start)[0]
+        except (ValueError, RecursionError):
+            start = text.find("{", start + 1)
+        else:
+            return found
+    return None
 
 
 def _fenced(text: str) -> str:
@@ -180,10 +184,30 @@ def _fenced(text: str) -> str:
     return text.replace("```", "'''")
 
 
-def _numbered(hits: Sequence[PassageHit]) -> str:
+def _sources(state: GraphState) -> list[Citation]:
+    """Number all that an answer may rest on, passages before results of tools; the quotes are whole."""
+    found = [
+        Citation(
+            number=number,
+            passage_id=hit.passage.passage_id,
+            title=hit.passage.title,
+            source=hit.passage.source,
+            quote=hit.passage.text,
+            sample=hit.passage.sample,
+        )
+        for number, hit in enumerate(state.passages or [], start=1)
+    ]
+    results = [result for result in state.tool_results or [] if result.error is None]
+    for number, result in enumerate(results, start=len(found) + 1):
+        name = f"tool:{result.tool}"
+        title = f"Tool {result.tool}"
+        found.append(Citation(number=number, passage_id=name, title=title, source=name, quote=result.text))
+    return found
+
+
+def _numbered(sources: Sequence[Citation]) -> str:
     return "\n\n".join(
-        f"[{number}] {_fenced(hit.passage.title)}\n{_fenced(hit.passage.text)}"
-        for number, hit in enumerate(hits, start=1)
+        f"[{source.number}] {_fenced(source.title)}\n{_fenced(source.quote)}" for source in sources
     )
 
 
