@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     """Offer the tools of `mcp_servers` to the task planner."""
 
     advanced_analytics: bool = Field(default=True, validation_alias=_flag("ADVANCED_ANALYTICS"))
-    """Learn gapped patterns and completion times besides plain flows."""
+    """Learn gapped patterns (steps with others in between) besides plain flows."""
 
     debug_mode: bool = Field(default=False, validation_alias=_flag("DEBUG_MODE"))
     """Log at level `debug` and show tracebacks of unexpected errors on stderr; never in replies."""

@@ -54,6 +54,6 @@ class EmbedderMismatch(AgentError):
     def __init__(self, index: str, built_with: str, asked_with: str) -> None:
         super().__init__(
             f"`{index}` was built with embedder `{built_with}`, not with `{asked_with}`.",
-            fix=f"Use `--embedder {built_with}`, or build it again with "
+            fix="Go back to the embedder it was built with, or build it again with "
             "`slipstream knowledge build --force`.",
         )

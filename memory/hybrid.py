@@ -143,23 +143,27 @@ def open_index(folder: Path, embedder: Embeddings) -> HybridKnowledgeIndex:
     """Open an index for reading.
 
     Raises:
-        KnowledgeMissing: it has not been built.
+        KnowledgeMissing: it has not been built, or is damaged.
         EmbedderMismatch: it was built with another embedder.
     """
     try:
         about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        built_with = about["embedder"] if about["format"] == FORMAT else None
+    except (OSError, ValueError, KeyError, TypeError):
         raise KnowledgeMissing(folder) from None
-    if about["format"] != FORMAT:
+    if built_with is None:
         raise KnowledgeMissing(folder)
-    if about["embedder"] != embedder_identity(embedder):
-        raise EmbedderMismatch(str(folder), about["embedder"], embedder_identity(embedder))
-    return HybridKnowledgeIndex(
-        (folder / "passages.jsonl").read_bytes().splitlines(),
-        np.load(folder / "vectors.npy", mmap_mode="r"),
-        tantivy.Index.open(str(folder / "words")),
-        embedder,
-    )
+    if built_with != embedder_identity(embedder):
+        raise EmbedderMismatch(str(folder), built_with, embedder_identity(embedder))
+    try:
+        return HybridKnowledgeIndex(
+            (folder / "passages.jsonl").read_bytes().splitlines(),
+            np.load(folder / "vectors.npy", mmap_mode="r"),
+            tantivy.Index.open(str(folder / "words")),
+            embedder,
+        )
+    except (OSError, ValueError):  # a file is missing or damaged: it has to be built again
+        raise KnowledgeMissing(folder) from None
 
 
 def _embed(

@@ -76,7 +76,7 @@ class LocalClassifier:
     def _analysis(self, logits: Matrix) -> Analysis:
         """Sum the labels' probabilities by intent; damp them as far as the text is unlike all examples."""
         p = _softmax(logits)
-        doubt = min(1.0, float(np.exp(logits.max() - self._head.foreign_below)))
+        doubt = float(np.exp(min(0.0, float(logits.max()) - self._head.foreign_below)))
         by_intent = np.bincount(self._intent_of, p, minlength=len(self._intents))
         order = np.argsort(-by_intent, kind="stable")
         best = int(order[0])
