@@ -4,7 +4,7 @@ import asyncio
 import shlex
 from typing import Any
 
-from mcp import Client, StdioServerParameters
+from mcp import Client, MCPError, StdioServerParameters
 from mcp.types import TextContent
 from mcp.types import Tool as McpTool
 
@@ -79,7 +79,10 @@ class McpConnection:
         name = f"{self._name}.{offered.name}"
 
         async def run(arguments: dict[str, Any]) -> str:
-            result = await client.call_tool(offered.name, arguments)
+            try:
+                result = await client.call_tool(offered.name, arguments)
+            except MCPError:
+                raise ToolFailed(name, "the server does not answer") from None
             text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
             if result.is_error:
                 raise ToolFailed(name, "the server reports an error")
