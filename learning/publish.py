@@ -9,7 +9,7 @@ from memory.arrays import write_index
 from memory.ports import Registry
 from memory.records import Pattern, Release
 
-LEARNER_VERSION = 1
+LEARNER_VERSION = 2
 """Grows when the same sessions would give other patterns."""
 
 FOLDER = "models/patterns"

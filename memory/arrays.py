@@ -1,6 +1,8 @@
 """The pattern index as flat sorted arrays: mapped from disk, shared by processes, immutable."""
 
+import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Sequence
@@ -18,7 +20,7 @@ from memory.records import Pattern, Suggestion
 
 Column = NDArray[Any]
 
-FORMAT = 1
+FORMAT = 2
 ORDER = 4
 """Longest context (steps) that is looked up."""
 
@@ -27,6 +29,12 @@ START = 0
 
 RISK_PRIOR = 4.0
 """Sessions that the failure rate of a shorter context counts for, in that of a longer one."""
+
+CURVES = 3
+"""Suggestions that have a calibration of their own; as many as a turn shows."""
+
+SUREST = 1 - 1e-6
+"""Chance above which, or below 1 minus it, log odds would run away."""
 
 SMALL_BYTES = 1 << 20
 """Columns below this are read outright: a memory map costs more than it saves."""
@@ -88,14 +96,21 @@ class Habits(NamedTuple):
     counts: Column
 
 
+class Curve(NamedTuple):
+    """Turns a chance into a confidence: a logistic curve of its log odds."""
+
+    slope: float
+    shift: float
+
+
 class Tuning(NamedTuple):
     """What was fitted on held-out sessions."""
 
-    power: float
-    """Exponent that calibrates the probabilities."""
-
     habit: float
-    """Steps of the population that count as much as one of the user's own; 0 switches habits off."""
+    """Steps of the user's own that count as much as the whole population; 0 switches habits off."""
+
+    curves: list[Curve]
+    """Calibration of the first suggestion, of the second, …; the last one stands for all after it."""
 
 
 class PatternIndexBroken(AgentError):
@@ -125,36 +140,26 @@ class ArrayPatternIndex:
 
     async def match(self, flow: Sequence[str], *, user: str | None, k: int = 3) -> FlowMatch:
         chain = self._chain(flow)
-        chances = self._population(chain)
-        chances = self._tilted(chances, flow, user)
-        powered = chances**self._tuning.power
-        powered /= powered.sum()
-        best = np.argsort(-powered, kind="stable")[:k]
+        chances = self._tilted(self._population(chain), flow, user)
+        best = _best(chances, k)
+        confidences = _calibrated(chances[best].tolist(), self._tuning.curves)
         suggestions = [
-            self._suggestion(int(number), float(powered[number]), flow, chain)
-            for number in best
-            if powered[number] > 0
+            self._suggestion(number, confidence, flow, chain)
+            for number, confidence in zip(best.tolist(), confidences, strict=True)
         ]
         return FlowMatch([found for found in suggestions if found is not None], self._risk(chain))
 
     async def patterns(self, *, limit: int = 50) -> list[Pattern]:
         return self._patterns[:limit]
 
-    def tuned(self, tuning: Tuning) -> "ArrayPatternIndex":
-        """Return the same patterns under another tuning."""
-        return ArrayPatternIndex(
-            self._folder, self._domain, self._labels, self._contexts, self._habits, tuning
-        )
-
     def number(self, label: str) -> int:
         """Return the place of a label in `chances`; -1 when it is not known."""
         return self._numbers.get(label, -1)
 
     def chances(self, flow: Sequence[str], *, user: str | None = None) -> dict[str, float]:
-        """Return the probability of every label after `flow`, for evaluation."""
-        powered = self._tilted(self._population(self._chain(flow)), flow, user) ** self._tuning.power
-        powered /= powered.sum()
-        return dict(zip(self._labels, powered.tolist(), strict=True))
+        """Return the chance of every label after `flow`, not calibrated, for evaluation."""
+        chances = self._tilted(self._population(self._chain(flow)), flow, user)
+        return dict(zip(self._labels, chances.tolist(), strict=True))
 
     @cached_property
     def _patterns(self) -> list[Pattern]:
@@ -216,7 +221,7 @@ class ArrayPatternIndex:
         return tilted
 
     def _suggestion(
-        self, label: int, chance: float, flow: Sequence[str], chain: list[tuple[int, int]]
+        self, label: int, confidence: float, flow: Sequence[str], chain: list[tuple[int, int]]
     ) -> Suggestion | None:
         """Name the longest context that the label was seen after; `None` when it never was."""
         contexts = self._contexts
@@ -230,7 +235,7 @@ class ArrayPatternIndex:
             known = int(contexts.label_known[at])
             return Suggestion(
                 label=self._labels[label],
-                confidence=int(chance * 10_000) / 10_000,  # rounded down: the sum stays at most 1
+                confidence=int(confidence * 10_000) / 10_000,  # rounded down: the sum stays at most 1
                 pattern_id=make_pattern_id(self._domain, "sequence", [*steps, self._labels[label]]),
                 support=int(contexts.counts[at]),
                 success_rate=round(int(contexts.label_solved[at]) / known, 3) if known else None,
@@ -250,12 +255,31 @@ class ArrayPatternIndex:
         return rate
 
 
+def _best(chances: NDArray[np.float64], k: int) -> NDArray[np.intp]:
+    """Return the places of the `k` largest chances, largest first, equal ones in order; none of 0."""
+    least = np.partition(chances, -k)[-k] if k < len(chances) else 0.0
+    found = np.flatnonzero((chances >= least) & (chances > 0))
+    best: NDArray[np.intp] = found[np.argsort(-chances[found], kind="stable")[:k]]
+    return best
+
+
+def _calibrated(chances: Sequence[float], curves: Sequence[Curve]) -> list[float]:
+    """Turn chances, largest first, into confidences that fall and add up to at most 1."""
+    found: list[float] = []
+    most, left = 1.0, 1.0
+    for place, chance in enumerate(chances):
+        curve = curves[min(place, len(curves) - 1)]
+        bounded = min(max(chance, 1 - SUREST), SUREST)
+        log_odds = curve.slope * math.log(bounded / (1 - bounded)) + curve.shift
+        most = min(most, left, (1 + math.tanh(log_odds / 2)) / 2)
+        left -= most
+        found.append(most)
+    return found
+
+
 def habit_key(user: str, label: int) -> int:
     """Return the key of what `user` (a user key) does after a label; -1 stands for the start."""
-    try:
-        seed = int(user, 16) & _MASK
-    except ValueError:
-        seed = int.from_bytes(user.encode()[:8].ljust(8, b"\0"), "big")
+    seed = int.from_bytes(hashlib.blake2b(user.encode(), digest_size=8).digest(), "big")
     return extend_key(seed, label + 1)
 
 
@@ -310,15 +334,13 @@ def open_pattern_index(folder: Path) -> ArrayPatternIndex:
             raise PatternIndexBroken(folder)
         contexts = Contexts(*(_map(folder / f"context-{name}.npy") for name in Contexts._fields))
         habits = Habits(*(_map(folder / f"habit-{name}.npy") for name in Habits._fields))
-        tuning = Tuning(**about["tuning"])
+        tuning = Tuning(about["tuning"]["habit"], [Curve(*curve) for curve in about["tuning"]["curves"]])
         return ArrayPatternIndex(folder, about["domain"], about["labels"], contexts, habits, tuning)
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         raise PatternIndexBroken(folder) from None
 
 
 def _map(file: Path) -> Column:
-    column: Column = np.load(file, allow_pickle=False)
-    if column.nbytes < SMALL_BYTES:
-        return column
-    mapped: Column = np.load(file, mmap_mode="r", allow_pickle=False)
-    return mapped
+    is_small = file.stat().st_size < SMALL_BYTES
+    column: Column = np.load(file, mmap_mode=None if is_small else "r", allow_pickle=False)
+    return column

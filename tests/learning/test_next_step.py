@@ -68,7 +68,7 @@ async def test_after_steps_that_nobody_knows_come_the_popular_ones() -> None:
 
 def test_a_habit_tilts_the_one_who_has_it_and_nobody_else() -> None:
     odd = [Visit(USERS[0], ["alarm", "restart"]) for _ in range(30)]
-    index = learn([*usual_log(), *odd], Tuning(power=1.0, habit=10.0))
+    index = learn([*usual_log(), *odd], Tuning(habit=10.0, curves=CAUTIOUS.curves))
 
     everybody = index.chances(["alarm"])
 
@@ -79,7 +79,7 @@ def test_a_habit_tilts_the_one_who_has_it_and_nobody_else() -> None:
 
 def test_habits_do_not_run_on_from_one_session_into_the_next() -> None:
     odd = [Visit(USERS[0], ["alarm", "restart"]) for _ in range(30)]
-    index = learn([*usual_log(), *odd], Tuning(power=1.0, habit=10.0))
+    index = learn([*usual_log(), *odd], Tuning(habit=10.0, curves=CAUTIOUS.curves))
 
     assert index.chances(["restart"], user=USERS[0]) == index.chances(["restart"])
     assert index.chances([], user=USERS[0])["alarm"] > index.chances([])["alarm"]
@@ -87,7 +87,7 @@ def test_habits_do_not_run_on_from_one_session_into_the_next() -> None:
 
 def test_without_habits_in_the_tuning_a_user_gets_what_all_get() -> None:
     odd = [Visit(USERS[0], ["alarm", "restart"]) for _ in range(30)]
-    index = learn([*usual_log(), *odd], Tuning(power=1.0, habit=0.0))
+    index = learn([*usual_log(), *odd], Tuning(habit=0.0, curves=CAUTIOUS.curves))
 
     assert index.chances(["alarm"], user=USERS[0]) == index.chances(["alarm"])
 

@@ -24,6 +24,7 @@ from learning.recorded import (
     sample_sessions,
 )
 from memory.records import SessionCompleted, TurnFinished
+from memory.redact import user_key
 from tests.learning.logs import Visit, sessions_of
 
 GOOD = {"session_id": "s-1", "labels": ["alarm/pressure", "repair"], "texts": ["It rises.", "How?"]}
@@ -234,7 +235,8 @@ def test_sample_sessions_are_like_real_ones(flows: list[SampleFlow]) -> None:
 
 
 def test_sample_sessions_can_be_learned_from(flows: list[SampleFlow]) -> None:
-    visits = [Visit(one.user_id or "", one.labels, solved=one.success) for one in drawn(flows, seed=7)]
+    log = drawn(flows, seed=7, count=400)
+    visits = [Visit(user_key("acme", str(one.user_id)), one.labels, solved=one.success) for one in log]
 
     metrics = fit(sessions_of(visits), "solaris").metrics
 

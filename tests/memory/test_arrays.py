@@ -16,8 +16,10 @@ from memory.arrays import (
     ORDER,
     ArrayPatternIndex,
     Contexts,
+    Curve,
     Habits,
     PatternIndexBroken,
+    Tuning,
     open_pattern_index,
     write_index,
 )
@@ -113,6 +115,31 @@ def test_a_step_at_the_start_is_told_from_the_same_step_later() -> None:
 
     assert index.chances(["alarm"])["repair"] > 0.8
     assert index.chances(["repair", "alarm"])["order"] > 0.8
+
+
+async def test_users_whose_keys_begin_alike_do_not_share_habits() -> None:
+    odd = [Visit("operator-1", ["alarm", "restart"]) for _ in range(30)]
+    model = fit(sessions_of([*usual_log(), *odd]), "pumps")
+    tuning = Tuning(habit=10.0, curves=model.tuning.curves)
+    index = ArrayPatternIndex(Path(), "pumps", model.labels, model.contexts, model.habits, tuning)
+
+    assert index.chances(["alarm"], user="operator-2") == index.chances(["alarm"])
+    assert index.chances(["alarm"], user="operator-1")["restart"] > index.chances(["alarm"])["restart"]
+
+
+@pytest.mark.parametrize("slope", [0.05, 1.0, 9.0])
+@pytest.mark.parametrize("shift", [-3.0, 0.0, 9.0])
+async def test_whatever_was_fitted_confidences_fall_and_add_up_to_at_most_one(
+    model: Model, slope: float, shift: float
+) -> None:
+    curves = [Curve(1.0, 0.0), Curve(slope, shift), Curve(1.0, shift)]
+    tuning = Tuning(habit=0.0, curves=curves)
+    index = ArrayPatternIndex(Path(), "pumps", model.labels, model.contexts, model.habits, tuning)
+
+    for flow in FLOWS:
+        confidences = [one.confidence for one in (await index.match(flow, user=None, k=9)).suggestions]
+        assert confidences == sorted(confidences, reverse=True)
+        assert 0 < sum(confidences) <= 1
 
 
 def test_only_the_last_steps_are_looked_at(folder: Path) -> None:

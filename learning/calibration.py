@@ -1,0 +1,108 @@
+"""How sure to be: curves from chance to confidence, and figures of how good a model is on steps held out.
+
+Source: Platt, "Probabilistic outputs for support vector machines" (1999).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memory.arrays import CURVES, SUREST, Curve
+
+PRIOR_STEPS = 5.0
+"""Held-out steps that the curve "leave it as it is" counts for; keeps tiny samples from wild curves."""
+
+ROUNDS = 30
+"""Newton steps; the curve has two numbers and stands still after about six."""
+
+KEPT = np.array([1.0, 0.0])
+"""Slope and shift that leave a chance as it is."""
+
+FLATTEST = 0.05
+"""Smallest slope: a flatter curve would tell every suggestion the same."""
+
+ECE_BINS = 15
+
+RANKS = 10
+"""Suggestions that count for the mean reciprocal rank."""
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def fit_curves(chances: Floats, target: Ints) -> list[Curve]:
+    """Fit a curve for the first suggestion, one for the second, and one for the third and all after it.
+
+    `chances` has a row a step with the chance of each label, `target` the number of the one that came.
+    """
+    best = np.argsort(-chances, axis=1, kind="stable")[:, :CURVES]
+    return [
+        _fit(chances[np.arange(len(target)), labels], labels == target)
+        for labels in np.ascontiguousarray(best.T)
+    ]
+
+
+def _fit(chance: Floats, hit: NDArray[np.bool_]) -> Curve:
+    """Find the logistic curve of the log odds that makes the hits likeliest, by Newton's method.
+
+    A step that would make them less likely is halved until it does not: far from its end the method leaps.
+    """
+    features = np.stack([_log_odds(chance), np.ones(len(chance))], axis=1)
+    found = KEPT
+    for _ in range(ROUNDS):
+        expected = _logistic(features @ found)
+        gradient = features.T @ (expected - hit) + PRIOR_STEPS * (found - KEPT)
+        weight = expected * (1 - expected)
+        curvature = (features * weight[:, None]).T @ features + PRIOR_STEPS * np.eye(2)
+        step = np.linalg.solve(curvature, gradient)
+        before = _loss(found, features, hit)
+        while _loss(found - step, features, hit) > before and np.abs(step).max() > 1e-9:
+            step /= 2
+        found = found - step
+    return Curve(slope=round(max(float(found[0]), FLATTEST), 6), shift=round(float(found[1]), 6))
+
+
+def _loss(curve: Floats, features: Floats, hit: NDArray[np.bool_]) -> float:
+    """Return the negative log likelihood of the hits, with that of the prior."""
+    odds = features @ curve
+    pulled = PRIOR_STEPS / 2 * float(((curve - KEPT) ** 2).sum())
+    return float(np.logaddexp(0, odds).sum() - odds[hit].sum()) + pulled
+
+
+def _logistic(odds: Floats) -> Floats:
+    """Return `1 / (1 + exp(-odds))` without overflow."""
+    found: Floats = (1 + np.tanh(odds / 2)) / 2
+    return found
+
+
+def _log_odds(chance: Floats) -> Floats:
+    bounded = np.clip(chance, 1 - SUREST, SUREST)
+    odds: Floats = np.log(bounded / (1 - bounded))
+    return odds
+
+
+def calibrated(chances: Floats, curves: list[Curve]) -> Floats:
+    """Return the confidence of the first suggestion of each row."""
+    curve = curves[0] if curves else Curve(1.0, 0.0)
+    return _logistic(curve.slope * _log_odds(chances.max(axis=1, initial=0)) + curve.shift)
+
+
+def measure(chances: Floats, target: Ints, confidence: Floats) -> dict[str, float]:
+    """Return hit rates, mean reciprocal rank, and the calibration error of the first suggestion."""
+    order = np.argsort(-chances, axis=1, kind="stable")
+    hits = order == target[:, None]
+    ranks = np.where(hits.any(axis=1), hits.argmax(axis=1), RANKS)
+    return {
+        "prefixes": float(len(target)),
+        "hit_rate_at_1": round(float((ranks < 1).mean()), 4),
+        "hit_rate_at_3": round(float((ranks < 3).mean()), 4),
+        "mrr_at_10": round(float(np.where(ranks < RANKS, 1 / (ranks + 1.0), 0).mean()), 4),
+        "ece_at_1": round(calibration_error(confidence, ranks == 0), 4),
+    }
+
+
+def calibration_error(confidence: Floats, hit: NDArray[np.bool_]) -> float:
+    """Return the expected calibration error over bins of equal count (0 to 1)."""
+    order = np.argsort(confidence, kind="stable")
+    bins = np.array_split(order, min(ECE_BINS, len(order)))
+    gaps = [abs(confidence[part].mean() - hit[part].mean()) * len(part) for part in bins]
+    return float(sum(gaps) / len(order))
