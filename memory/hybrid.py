@@ -76,11 +76,11 @@ class HybridKnowledgeIndex:
         ):
             for number, score in _min_max(scores).items():
                 fused[number] = fused.get(number, 0.0) + weight * score
-        hits = [
-            PassageHit(passage=Passage.model_validate_json(self._passages[number]), score=round(score, 6))
-            for number, score in sorted(fused.items(), key=lambda item: -item[1])[: 2 * k]
+        ranked = sorted((-round(score, 6), number) for number, score in fused.items())[:k]
+        return [
+            PassageHit(passage=Passage.model_validate_json(self._passages[number]), score=-score)
+            for score, number in ranked
         ]
-        return sorted(hits, key=lambda hit: (-hit.score, hit.passage.passage_id))[:k]
 
     def _lexical(self, query: str) -> dict[int, float]:
         """Score by words; the query is cut into terms here, so nothing in it is query syntax."""
@@ -124,7 +124,7 @@ def build_index(
     goes on where it was. `on_progress` gets passages done and in all.
     """
     unique = {passage.passage_id: passage for passage in passages}
-    kept = list(unique.values())
+    kept = [unique[passage_id] for passage_id in sorted(unique)]  # so that equal scores go by id
     vectors = _embed(folder, kept, embedder, on_progress)
     beside = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
@@ -156,14 +156,14 @@ def open_index(folder: Path, embedder: Embeddings) -> HybridKnowledgeIndex:
     if built_with != embedder_identity(embedder):
         raise EmbedderMismatch(str(folder), built_with, embedder_identity(embedder))
     try:
-        return HybridKnowledgeIndex(
-            (folder / "passages.jsonl").read_bytes().splitlines(),
-            np.load(folder / "vectors.npy", mmap_mode="r"),
-            tantivy.Index.open(str(folder / "words")),
-            embedder,
-        )
-    except (OSError, ValueError):  # a file is missing or damaged: it has to be built again
+        passages = (folder / "passages.jsonl").read_bytes().splitlines()
+        vectors = np.load(folder / "vectors.npy", mmap_mode="r")
+        words = tantivy.Index.open(str(folder / "words"))
+    except (OSError, EOFError, ValueError):  # a file is missing or damaged: it has to be built again
         raise KnowledgeMissing(folder) from None
+    if len(passages) != len(vectors):
+        raise KnowledgeMissing(folder)
+    return HybridKnowledgeIndex(passages, vectors, words, embedder)
 
 
 def _embed(
