@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import numpy as np
 import onnxruntime
@@ -152,11 +152,18 @@ def open_embedder(name: str = "minilm") -> OnnxEmbedder:
             raise EmbedderUnusable(name, f"`{file}` is not there")
     about = folder / "embedder.json"
     try:
-        pooling: Pooling = json.loads(about.read_text())["pooling"] if about.is_file() else "mean"
         digest = hashlib.sha256(model.read_bytes()).hexdigest()
-        return OnnxEmbedder(folder.name, model, tokenizer, pooling=pooling, digest=digest)
+        return OnnxEmbedder(folder.name, model, tokenizer, pooling=_pooling(about), digest=digest)
     except Exception as error:
         raise EmbedderUnusable(name, str(error).splitlines()[0][:160]) from error
+
+
+def _pooling(about: Path) -> Pooling:
+    named: object = json.loads(about.read_text())["pooling"] if about.is_file() else "mean"
+    for known in get_args(Pooling):
+        if named == known:
+            return cast(Pooling, known)
+    raise ValueError(f"`pooling` is {named!r}, not one of {', '.join(get_args(Pooling))}")
 
 
 def embedder_identity(embedder: Embeddings) -> str:
