@@ -204,9 +204,12 @@ def _pieces(block: str) -> Iterator[str]:
             yield " ".join(words[start : start + PASSAGE_WORDS])
         return
     kept: list[str] = []
+    length = 0
     for line in lines:
-        if kept and len(" ".join([*kept, line]).split()) > PASSAGE_WORDS:
-            yield "\n".join(kept)
-            kept = []
+        words_in_line = len(line.split())
+        if kept and length + words_in_line > PASSAGE_WORDS:
+            yield from _pieces("\n".join(kept))
+            kept, length = [], 0
         kept.append(line)
-    yield from _pieces("\n".join(kept)) if len(kept) == 1 else iter(["\n".join(kept)])
+        length += words_in_line
+    yield from _pieces("\n".join(kept))
