@@ -2,6 +2,7 @@
 
 import difflib
 import importlib.util
+import re
 import shutil
 from collections.abc import Iterator
 from functools import lru_cache
@@ -75,7 +76,7 @@ def find_domain(name: str, extra: Path | None = None) -> Path:
     """
     for root in filter(None, [extra, BUILT_IN]):
         folder = root / name
-        if folder.parent == root and (folder / "domain.yaml").is_file():
+        if folder.parent == root and name != ".." and (folder / "domain.yaml").is_file():
             return folder
     if "/" in name and (Path(name) / "domain.yaml").is_file():
         return Path(name)
@@ -143,7 +144,7 @@ def new_domain(name: str, into: Path) -> Path:
         DomainInvalid: the name is not in lower case letters, digits and underscores.
         DomainExists: the folder is there.
     """
-    if not (name.isidentifier() and name.islower() and len(name) <= 40):
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
         raise DomainInvalid(
             f"{into / name}", f"`{name[:80]}` is no domain name", fix="Use lower case letters, digits and _."
         )
@@ -173,6 +174,7 @@ def _read(file: Path, kind: type[Loaded]) -> Loaded:
         text = file.read_text(encoding="utf-8")
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
         data = yaml.load(text, Loader=yaml.CSafeLoader)
+        _refuse_twins(file, root)
     except FileNotFoundError:
         raise DomainInvalid(str(file), "the file is missing") from None
     except UnicodeDecodeError as error:
@@ -183,7 +185,6 @@ def _read(file: Path, kind: type[Loaded]) -> Loaded:
         mark = getattr(error, "problem_mark", None)
         where = f"{file}:{mark.line + 1}" if mark else str(file)
         raise DomainInvalid(where, getattr(error, "problem", None) or "not YAML") from None
-    _refuse_twins(file, root)
     try:
         return TypeAdapter(kind).validate_python(data)
     except ValidationError as error:
@@ -230,7 +231,8 @@ def _problem(kind: Any, error: Any) -> str:
     if error["type"] == "missing":
         return f"`{path}` is missing"
     value = str(error["input"])
-    return f"`{path}`: {error['msg'].removeprefix('Value error, ')}, got `{value[:60]}`"
+    where = f"`{path}`: " if path else ""
+    return f"{where}{error['msg'].removeprefix('Value error, ')}, got `{value[:60]}`"
 
 
 def _keys(kind: Any) -> list[str]:
@@ -259,5 +261,8 @@ def _load_module(file: Path) -> ModuleType:
     if spec is None or spec.loader is None or not file.is_file():
         raise DomainInvalid(str(file), "the file is missing")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise DomainInvalid(str(file), f"it does not run ({type(error).__name__}: {error})") from error
     return module
