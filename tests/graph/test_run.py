@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from domains.model import Limits
-from graph.state import KEEP_TURNS, KEPT, Skills
+from domains.model import Domain, Limits
+from graph.state import KEEP_TURNS, KEPT, GraphState, Skills
 from memory.records import (
     Analysis,
+    Draft,
     GuidanceGiven,
     NodeFinished,
     SessionEvent,
     TurnFinished,
     TurnStarted,
+    Verdict,
     VerdictGiven,
 )
 from nodes.local_judge import LocalJudge
@@ -232,3 +234,42 @@ async def test_a_session_keeps_only_its_last_turns(tmp_path: Path) -> None:
     assert values["session"].keys() == set(KEPT)
     assert len(values["session"]["turns"]) == KEEP_TURNS
     assert len(values["session"]["flow"]) == 9
+
+
+async def test_a_poor_draft_is_written_again_with_the_feedback_and_the_best_leaves(
+    tmp_path: Path,
+) -> None:
+    heard: list[list[str]] = []
+
+    class Drafts(LocalWriter):
+        async def write(self, state: GraphState, domain: Domain) -> Draft:
+            heard.append(state.verdict.feedback if state.verdict else [])
+            return Draft(text=f"Draft {len(heard)}.", skill="scripted")
+
+    class Strict:
+        async def judge(self, state: GraphState, domain: Domain) -> Verdict:
+            score = {"Draft 1.": 0.3, "Draft 2.": 0.5, "Draft 3.": 0.2}[
+                state.draft.text if state.draft else ""
+            ]
+            return Verdict(decision="revise", score=score, feedback=[f"better than {score}"])
+
+    skills = Skills(classifier=Scripted(), writer=Drafts(), judge=Strict())
+    async with open_bench(tmp_path, primary=skills, local=skills) as bench:
+        reply = await bench.ask(LEAK)
+        events = await bench.events()
+
+    assert heard == [[], ["better than 0.3"], ["better than 0.5"]]
+    assert (reply.reply, reply.verdict, reply.score) == ("Draft 2.", "accept", 0.5)
+    assert nodes_of(events).count("generator") == nodes_of(events).count("judge") == 3
+
+
+async def test_drafts_that_are_all_poor_are_not_sent(tmp_path: Path) -> None:
+    class Never:
+        async def judge(self, state: GraphState, domain: Domain) -> Verdict:
+            return Verdict(decision="revise", score=0.1, feedback=["all of it"])
+
+    skills = Skills(classifier=Scripted(), writer=LocalWriter(), judge=Never())
+    async with open_bench(tmp_path, primary=skills, local=skills) as bench:
+        reply = await bench.ask(LEAK)
+
+    assert (reply.kind, reply.verdict, reply.reply) == ("refusal", "refuse", "I found nothing about this.")
