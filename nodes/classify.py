@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import zlib
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,22 +18,33 @@ from domains.model import Domain
 from memory.onnx import OnnxEmbedder, embedder_identity
 from memory.records import Analysis, Step, parse_step
 
-CLASSIFIER_VERSION = 1
+CLASSIFIER_VERSION = 2
 """Grows when the same examples would give another classifier; the learner then classifies again."""
 
-FOLDS, FOLDS_OF_MANY, MANY = 5, 2, 1_000
-"""Folds of the cross-validation that calibrates; two are enough from `MANY` examples on."""
+FOLDS = 5
+"""Parts of the cross-validation that calibrates."""
 
 RIDGE = 1e-4
 """Weight of the squared length of the coefficients, against the mean loss of an example.
 
-Of 3e-5 to 3e-3 it did best on ten examples an intent (validation: CLINC150 0.895, BANKING77 0.857).
+Flat from 3e-5 to 3e-4 on the project's own domains; best there on CLINC150 and BANKING77 (validation).
 """
 
-STEPS = 150
+STEPS, MEMORY, ENOUGH = 100, 8, 1e-3
+"""Most steps of the optimiser, steps it learns the curvature from, and relative gain at which it stops."""
+
+FIRST_STEP = 5.0
+"""Length of the first step, before anything is known of the curvature."""
+
 TEMPERATURES = np.geomspace(0.05, 2.0, 40)
-DOUBT_QUANTILE = 0.05
-"""Share of the domain's own examples that may fall below the score from which a text counts as foreign."""
+
+STRANGE, USUAL, STEEPNESS = 0.02, 0.5, 8.0
+"""How near a text must be to the nearest kind of example, as shares of the domain's own examples.
+
+At the nearness that only the share `STRANGE` stays below, half of the confidence is left, at that of the
+share `USUAL` nearly all. Nearness tells foreign texts from own ones better than logits do: AUROC 0.980
+against 0.971 on CLINC150, 0.840 against 0.790 on BANKING77 with neighbouring intents (ten examples each).
+"""
 
 Matrix = NDArray[np.float32]
 
@@ -46,9 +58,15 @@ class Head:
     weights: Matrix
     """Shape (dimension + 1, labels); the last row is the intercept."""
 
+    centres: Matrix
+    """Mean direction of each label's examples, of unit length; shape (labels, dimension)."""
+
     temperature: float
-    foreign_below: float
-    """Largest logit (at the temperature) below which a text is unlike any example."""
+    strange: float
+    """Cosine to the nearest centre at which a text counts half."""
+
+    usual: float
+    """Cosine at which it counts in full."""
 
 
 class LocalClassifier:
@@ -69,14 +87,13 @@ class LocalClassifier:
 
     def _classify(self, texts: Sequence[str]) -> list[Analysis]:
         unique = list(dict.fromkeys(texts))
-        logits = _logits(self._head, _embed(self._embedder, unique))
-        known = {text: self._analysis(row) for text, row in zip(unique, logits, strict=True)}
+        x = _embed(self._embedder, unique)
+        rows = zip(unique, _softmax(_logits(self._head, x)), _belonging(self._head, x), strict=True)
+        known = {text: self._analysis(p, float(belongs)) for text, p, belongs in rows}
         return [known[text] for text in texts]
 
-    def _analysis(self, logits: Matrix) -> Analysis:
-        """Sum the labels' probabilities by intent; damp them as far as the text is unlike all examples."""
-        p = _softmax(logits)
-        doubt = float(np.exp(min(0.0, float(logits.max()) - self._head.foreign_below)))
+    def _analysis(self, p: Matrix, belongs: float) -> Analysis:
+        """Sum the labels' probabilities by intent; all of it counts as far as the text belongs here."""
         by_intent = np.bincount(self._intent_of, p, minlength=len(self._intents))
         order = np.argsort(-by_intent, kind="stable")
         best = int(order[0])
@@ -85,11 +102,11 @@ class LocalClassifier:
         second = by_intent[order[1]] if len(order) > 1 else 0.0
         return Analysis(
             intent=step.intent,
-            intent_confidence=round(float(by_intent[best]) * doubt, 4),
+            intent_confidence=_share(by_intent[best] * belongs),
             topic=step.topic,
-            topic_confidence=round(float(within.max() / by_intent[best]) * doubt, 4) if step.topic else 0.0,
+            topic_confidence=_share(within.max() / by_intent[best] * belongs) if step.topic else 0.0,
             runner_up=self._intents[int(order[1])] if len(order) > 1 else None,
-            margin=round(float(by_intent[best] - second), 4),
+            margin=_share((by_intent[best] - second) * belongs),
         )
 
 
@@ -121,51 +138,98 @@ def _fit(examples: list[tuple[str, Step]], embedder: Embeddings) -> Head:
     y = np.array([number[step.label] for _, step in examples])
     x = _embed(embedder, [text for text, _ in examples])
     mean = x.mean(axis=0)
-    held_out = _held_out_logits(x, y, len(labels))
-    temperature = _temperature(held_out, y)
+    held_out, nearness = _hold_out(x, y, len(labels))
+    strange, usual = np.quantile(nearness, [STRANGE, USUAL])
     return Head(
         labels=labels,
         mean=mean,
         weights=_regress(_with_one(x - mean), y, len(labels)),
-        temperature=temperature,
-        foreign_below=float(np.quantile(held_out.max(axis=1) / temperature, DOUBT_QUANTILE)),
+        centres=_centres(x, y, len(labels)),
+        temperature=_temperature(held_out, y),
+        strange=float(strange),
+        usual=float(usual),
     )
 
 
-def _held_out_logits(x: Matrix, y: NDArray[np.int64], classes: int) -> Matrix:
-    """Return the logits of each example from a fit without it; folds take turns within each class."""
+def _hold_out(x: Matrix, y: NDArray[np.int64], classes: int) -> tuple[Matrix, Matrix]:
+    """Return logits and nearness of each example from a fit without it; folds take turns in each class."""
     place = np.zeros(len(y), int)
-    folds = FOLDS if len(y) < MANY else FOLDS_OF_MANY
     for label in range(classes):
         members = np.flatnonzero(y == label)
-        place[members] = np.arange(len(members)) % folds
+        place[members] = np.arange(len(members)) % FOLDS
     logits = np.zeros((len(y), classes), np.float32)
-    for fold in range(folds):
+    nearness = np.zeros(len(y), np.float32)
+    for fold in range(min(FOLDS, int(place.max()) + 1)):
         out, rest = place == fold, place != fold
-        if not out.any() or not rest.any():
-            continue
+        if not rest.any():  # no class has a second example to learn from
+            rest = out
         mean = x[rest].mean(axis=0)
         weights = _regress(_with_one(x[rest] - mean), y[rest], classes)
         logits[out] = _with_one(x[out] - mean) @ weights
-    return logits
+        nearness[out] = (x[out] @ _centres(x[rest], y[rest], classes).T).max(axis=1)
+    return logits, nearness
+
+
+def _centres(x: Matrix, y: NDArray[np.int64], classes: int) -> Matrix:
+    """Return the mean direction of each class; zeros, which nothing is near to, for one without examples."""
+    members = np.zeros((classes, len(y)), np.float32)
+    members[y, np.arange(len(y))] = 1
+    total = members @ x
+    centres: Matrix = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+    return centres
 
 
 def _regress(x: Matrix, y: NDArray[np.int64], classes: int) -> Matrix:
-    """Minimise the ridge-penalised cross entropy (convex) by Nesterov's accelerated gradient."""
-    n = len(y)
-    target = np.zeros((n, classes), np.float32)
-    target[np.arange(n), y] = 1
-    penalty = np.full((x.shape[1], 1), RIDGE, np.float32)
-    penalty[-1] = 0
-    step = np.float32(1 / (0.5 * np.linalg.norm(x, 2) ** 2 / n + RIDGE))
+    """Minimise the ridge-penalised cross entropy (convex) by L-BFGS with backtracking."""
     weights: Matrix = np.zeros((x.shape[1], classes), np.float32)
-    ahead = weights
-    for t in range(1, STEPS + 1):
-        gradient: Matrix = x.T @ (_softmax(x @ ahead) - target) / n + penalty * ahead
-        moved: Matrix = ahead - step * gradient
-        ahead = (moved + np.float32((t - 1) / (t + 2)) * (moved - weights)).astype(np.float32)
-        weights = moved
+    loss, gradient = _loss(x, y, weights)
+    past: deque[tuple[Matrix, Matrix]] = deque(maxlen=MEMORY)
+    for _ in range(STEPS):
+        downhill = _direction(gradient, past)
+        slope, size = float(np.vdot(gradient, downhill)), np.float32(1)
+        while True:
+            moved = weights - size * downhill
+            new_loss, new_gradient = _loss(x, y, moved)
+            if new_loss <= loss - 1e-4 * float(size) * slope or size < 1e-6:
+                break
+            size /= np.float32(2)
+        gain = loss - new_loss
+        if gain <= 0:
+            break
+        past.append((moved - weights, new_gradient - gradient))
+        weights, loss, gradient = moved, new_loss, new_gradient
+        if gain < ENOUGH * loss:
+            break
     return weights
+
+
+def _loss(x: Matrix, y: NDArray[np.int64], weights: Matrix) -> tuple[float, Matrix]:
+    """Return the mean penalised loss and its gradient; the intercept (last row) goes free."""
+    p, own = _softmax(x @ weights), np.arange(len(y))
+    inner = weights[:-1]
+    loss = -np.log(np.maximum(p[own, y], 1e-30)).mean(dtype=np.float64) + RIDGE / 2 * np.vdot(inner, inner)
+    p[own, y] -= 1
+    gradient: Matrix = x.T @ p / np.float32(len(y))
+    gradient[:-1] += np.float32(RIDGE) * inner
+    return float(loss), gradient
+
+
+def _direction(gradient: Matrix, past: Sequence[tuple[Matrix, Matrix]]) -> Matrix:
+    """Multiply the gradient by the inverse curvature that the last steps showed (two-loop recursion)."""
+    found = gradient.copy()
+    shares = []
+    for step, change in reversed(past):
+        share = np.vdot(step, found) / np.vdot(step, change)
+        found -= share * change
+        shares.append(share)
+    if past:
+        step, change = past[-1]
+        found *= np.vdot(step, change) / np.vdot(change, change)
+    else:
+        found *= np.float32(FIRST_STEP) / max(np.linalg.norm(gradient), np.float32(1e-12))
+    for (step, change), share in zip(past, reversed(shares), strict=True):
+        found += (share - np.vdot(change, found) / np.vdot(step, change)) * step
+    return found
 
 
 def _temperature(logits: Matrix, y: NDArray[np.int64]) -> float:
@@ -180,6 +244,21 @@ def _temperature(logits: Matrix, y: NDArray[np.int64]) -> float:
 
 def _logits(head: Head, x: Matrix) -> Matrix:
     return _with_one(x - head.mean) @ head.weights / head.temperature
+
+
+def _belonging(head: Head, x: Matrix) -> Matrix:
+    """Return how far each text is of the domain's kind (0 to 1), by its nearest centre."""
+    if not len(x):
+        return np.zeros(0, np.float32)
+    nearness = (x @ head.centres.T).max(axis=1)
+    z = (nearness - head.strange) * STEEPNESS / max(head.usual - head.strange, 1e-6)
+    belonging: Matrix = 1 / (1 + np.exp(-np.clip(z, -50, 50)))
+    return belonging
+
+
+def _share(value: float) -> float:
+    """Round to what is worth recording; float32 sums may end a hair above 1."""
+    return round(min(1.0, float(value)), 4)
 
 
 def _with_one(x: Matrix) -> Matrix:
@@ -207,8 +286,10 @@ def _read(file: Path) -> Head | None:
                 labels=json.loads(str(stored["labels"])),
                 mean=stored["mean"],
                 weights=stored["weights"],
+                centres=stored["centres"],
                 temperature=float(stored["temperature"]),
-                foreign_below=float(stored["foreign_below"]),
+                strange=float(stored["strange"]),
+                usual=float(stored["usual"]),
             )
     except (OSError, EOFError, ValueError, KeyError, BadZipFile, zlib.error):  # not there, or damaged
         return None
@@ -222,7 +303,9 @@ def _write(file: Path, head: Head) -> None:
         labels=np.array(json.dumps(head.labels)),
         mean=head.mean,
         weights=head.weights,
+        centres=head.centres,
         temperature=head.temperature,
-        foreign_below=head.foreign_below,
+        strange=head.strange,
+        usual=head.usual,
     )
     beside.replace(file)
