@@ -1,8 +1,12 @@
 """The local classifier on a small domain, with the embedder that comes along."""
 
+import asyncio
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from langchain_core.embeddings import Embeddings
 
 from domains.model import Domain, IntentSpec
@@ -196,3 +200,59 @@ async def test_another_example_or_embedder_makes_another_classifier(
     assert same.identity == classifier.identity
     assert len({classifier.identity, more.identity, other.identity}) == 3
     assert classifier.identity.startswith("local:minilm:")
+
+
+def of_intents(**examples: list[str]) -> Domain:
+    intents = {name: IntentSpec(description="", examples=texts) for name, texts in examples.items()}
+    return DOMAIN.model_copy(update={"intents": intents})
+
+
+@given(text=st.text(max_size=60))
+@settings(max_examples=40, deadline=None)
+def test_any_text_gets_shares_that_fit_together(text: str, classifier: LocalClassifier) -> None:
+    [analysis] = asyncio.run(classifier.classify([text]))
+
+    assert analysis.intent in {"troubleshooting", "ordering"}
+    assert 0 <= analysis.margin <= analysis.intent_confidence <= 1
+    assert 0 <= analysis.topic_confidence <= 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "asdf qwer zxcv", "!!! ???", "電気", "\x00", "who won the match last night", "moon " * 5000],
+)
+async def test_gibberish_is_not_believed(text: str, classifier: LocalClassifier) -> None:
+    [analysis] = await classifier.classify([text])
+
+    assert analysis.intent_confidence < DOMAIN.clarify.min_confidence
+
+
+async def test_intents_with_one_example_each_are_told_apart(tmp_path: Path, embedder: OnnxEmbedder) -> None:
+    domain = of_intents(leak=["The pump is leaking oil."], order=["I want to buy a pump."])
+    classifier = fit_classifier(domain, embedder, tmp_path)
+
+    found = await classifier.classify(["Oil leaks out of the pump", "Can I buy pumps from you?"])
+
+    assert [analysis.intent for analysis in found] == ["leak", "order"]
+
+
+async def test_a_label_may_have_one_example_among_others_with_many(
+    tmp_path: Path, embedder: OnnxEmbedder
+) -> None:
+    domain = of_intents(leak=LEAKS, noise=["The motor makes a grinding noise."])
+    classifier = fit_classifier(domain, embedder, tmp_path)
+
+    [analysis] = await classifier.classify(["I hear the motor grinding"])
+
+    assert analysis.intent == "noise"
+
+
+def test_two_fits_on_the_same_examples_give_the_same_numbers(tmp_path: Path, embedder: OnnxEmbedder) -> None:
+    for name in ("one", "two"):
+        fit_classifier(SMALL, embedder, tmp_path / name)
+
+    [[one], [two]] = [list((tmp_path / name).iterdir()) for name in ("one", "two")]
+    with np.load(one) as first, np.load(two) as second:
+        assert {name: first[name].tolist() for name in first} == {
+            name: second[name].tolist() for name in second
+        }
