@@ -62,6 +62,7 @@ class TurnLog:
         self._redact = redact
         self._emit = emit
         self._sent = 0
+        self._cleaned: dict[str, str] = {}
         self._runs: dict[str, int] = {}
         self._start = time.perf_counter()
 
@@ -99,7 +100,7 @@ class TurnLog:
 
     def _plain(self, value: Any, depth: int = 0) -> object:
         if isinstance(value, str):
-            return value if len(value) < SHORT_CHARACTERS else clip(self._redact(value), CLIP_CHARACTERS)
+            return value if len(value) < SHORT_CHARACTERS else self._clean(value)
         if value is None or isinstance(value, bool | int | float):
             return value
         if isinstance(value, PassageHit):  # by reference: the knowledge holds the text
@@ -112,4 +113,10 @@ class TurnLog:
         if isinstance(value, list | tuple) and depth < DEPTH:
             kept = [self._plain(item, depth + 1) for item in value[:CLIP_ITEMS]]
             return [*kept, f"… {len(value) - CLIP_ITEMS} more"] if len(value) > CLIP_ITEMS else kept
-        return clip(self._redact(str(value)), CLIP_CHARACTERS)
+        return self._clean(str(value))
+
+    def _clean(self, text: str) -> str:
+        """Redact, then clip; question and reply come by in many nodes, so each text is looked at once."""
+        if text not in self._cleaned:
+            self._cleaned[text] = clip(self._redact(text), CLIP_CHARACTERS)
+        return self._cleaned[text]
