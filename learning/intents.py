@@ -9,14 +9,11 @@ import pyarrow.parquet as pq
 
 from graph.state import Classifier
 from learning.progress import Progress
-from learning.sessions import Turn
+from learning.sessions import RECORDED, Turn
 from memory.records import Step
 
 BATCH = 512
 """Turns classified and stored at once: what an interruption can cost."""
-
-RECORDED = "recorded"
-"""Label source of logs that bring their labels; those stand."""
 
 SCHEMA = pa.schema(
     [

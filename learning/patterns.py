@@ -22,8 +22,12 @@ TOP_FLOWS = 50
 TOP_SEQUENCES = 2_000
 """Sequences of each kind that are kept for reading, the most frequent ones."""
 
-WINDOW = 5
-"""A gapped pair lies at most this many steps apart."""
+REACH = 4
+"""Steps from the first to the last of a gapped sequence (count); further apart they have little to do
+with each other."""
+
+NONE = -1
+"""No place."""
 
 Ints = NDArray[np.int64]
 
@@ -39,6 +43,16 @@ class Windows(NamedTuple):
     """Number of the run's sequence, one a run."""
 
     session: Ints
+    middle: Ints | None = None
+    """Place of the step between the ends of a gapped run; `NONE` where there are only two steps."""
+
+
+class Spread(NamedTuple):
+    """Runs with gaps, not numbered yet."""
+
+    first: Ints
+    middle: Ints
+    last: Ints
 
 
 def contiguous(sessions: Sessions) -> Iterator[Windows]:
@@ -102,7 +116,7 @@ def count(windows: Windows, sessions: Sessions) -> Counted:
 
 
 def find_patterns(sessions: Sessions, domain: str, *, advanced: bool) -> list[Pattern]:
-    """Return the shared patterns, most frequent first; `advanced` adds gapped pairs."""
+    """Return the shared patterns, most frequent first; `advanced` adds gapped ones."""
     found: list[Pattern] = []
     for windows in contiguous(sessions):
         if len(windows.kind) and windows.first[0] != windows.last[0]:
@@ -133,10 +147,8 @@ def _pattern(
     domain: str,
     kind: Literal["flow", "sequence", "gapped"],
 ) -> Pattern:
-    run = counted.example[number]
-    first, last = int(windows.first[run]), int(windows.last[run])
-    places: Sequence[int] = (first, last) if kind == "gapped" else range(first, last + 1)
-    labels = [sessions.labels[sessions.steps[place]] for place in places]
+    run = int(counted.example[number])
+    labels = [sessions.labels[sessions.steps[place]] for place in _places(windows, run)]
     known, solved = int(counted.known[number]), int(counted.solved[number])
     return Pattern(
         pattern_id=make_pattern_id(domain, kind, labels),
@@ -148,6 +160,15 @@ def _pattern(
         avg_completion_time=round(float(counted.seconds[number]), 3),
         last_updated=moment(float(counted.latest[number])),
     )
+
+
+def _places(windows: Windows, run: int) -> Sequence[int]:
+    """Return the places of a run's steps."""
+    first, last = int(windows.first[run]), int(windows.last[run])
+    if windows.middle is None:
+        return range(first, last + 1)
+    middle = int(windows.middle[run])
+    return (first, last) if middle == NONE else (first, middle, last)
 
 
 def _whole(sessions: Sessions) -> Windows:
@@ -168,15 +189,32 @@ def _whole(sessions: Sessions) -> Windows:
 
 
 def _gapped(sessions: Sessions) -> Windows:
-    """Return all pairs of steps with one to three others between them."""
+    """Return all pairs and triples of different steps with others between, at most `REACH` apart."""
+    gaps: list[tuple[int, ...]] = [(gap,) for gap in range(2, REACH + 1)]
+    gaps += [(a, b) for a in range(1, REACH) for b in range(1, REACH + 1 - a) if a + b > 2]
+    return _numbered([_spread(sessions, apart) for apart in gaps], sessions)
+
+
+def _spread(sessions: Sessions, apart: tuple[int, ...]) -> Spread:
+    """Return the runs whose steps lie so many steps apart, the same step never twice in one."""
     lengths = np.diff(sessions.offsets)
-    session = np.repeat(np.arange(len(sessions)), lengths)
-    ends = np.repeat(sessions.offsets[1:], lengths)
-    place = np.arange(len(sessions.steps))
-    first = np.concatenate([place[place + gap < ends] for gap in range(2, WINDOW)])
-    last = np.concatenate([place[place + gap < ends] + gap for gap in range(2, WINDOW)])
-    width = max(len(sessions.labels), 1)
-    pair = sessions.steps[first].astype(np.int64) * width + sessions.steps[last]
-    different = sessions.steps[first] != sessions.steps[last]
-    _, kind = np.unique(pair[different], return_inverse=True)
-    return Windows(first[different], last[different], kind, session[first[different]])
+    first = np.flatnonzero(
+        np.arange(len(sessions.steps)) + sum(apart) < np.repeat(sessions.offsets[1:], lengths)
+    )
+    last = first + sum(apart)
+    middle = first + apart[0] if len(apart) > 1 else np.full(len(first), NONE)
+    steps = sessions.steps
+    different = steps[first] != steps[last]
+    if len(apart) > 1:
+        different &= (steps[first] != steps[middle]) & (steps[middle] != steps[last])
+    return Spread(first[different], middle[different], last[different])
+
+
+def _numbered(parts: Sequence[Spread], sessions: Sessions) -> Windows:
+    """Number runs by the steps they show."""
+    first, middle, last = (np.concatenate(column) for column in zip(*parts, strict=True))
+    session = np.repeat(np.arange(len(sessions)), np.diff(sessions.offsets))
+    width = len(sessions.labels) + 1
+    label = np.append(sessions.steps.astype(np.int64) + 1, 0)  # place `NONE` is the 0 at the end
+    _, kind = np.unique((label[first] * width + label[middle]) * width + label[last], return_inverse=True)
+    return Windows(first, last, kind, session[first], middle)

@@ -11,6 +11,7 @@ from learning.patterns import find_patterns
 from learning.progress import Progress
 from learning.publish import publish, release_id
 from learning.sessions import Sessions, arrange, gather
+from memory.arrays import PatternIndexBroken, open_pattern_index
 from memory.errors import AgentError
 from memory.ports import Lake, Registry
 from memory.records import Pattern, Record, Release
@@ -82,7 +83,7 @@ async def learn(
     clock.stop("sessions")
     identity = release_id(sessions, tenant=tenant, domain=domain, embedder=embedder, advanced=advanced)
     release = next((one for one in await registry.releases(domain) if one.release_id == identity), None)
-    is_new = release is None or not (folder / release.path / "index.json").is_file()
+    is_new = release is None or not await _is_whole(folder / release.path)
     if is_new or release is None:
         patterns, model = await _count(sessions, domain, advanced, on_progress)
         clock.stop("count")
@@ -103,6 +104,15 @@ async def learn(
         metrics=release.metrics,
         stages_ms=clock.stages_ms,
     )
+
+
+async def _is_whole(folder: Path) -> bool:
+    """True when all files of a release can be read; otherwise they are written again."""
+    try:
+        await open_pattern_index(folder).patterns(limit=1)
+    except PatternIndexBroken:
+        return False
+    return True
 
 
 async def _count(

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,12 @@ SOLVED, UNSOLVED, UNKNOWN = 1, 0, -1
 """Codes of outcomes; an escalated session counts as unsolved."""
 
 
+RECORDED = "recorded"
+"""Label source of logs that bring their labels; those stand."""
+
+Kept = TypeVar("Kept")
+
+
 class Turn(NamedTuple):
     """A turn that may be a step, as small as millions of them need."""
 
@@ -35,6 +41,8 @@ class Turn(NamedTuple):
     """Unix time (seconds)."""
 
     query: str
+    """What to classify; "" where the label stands."""
+
     step: Step
     label_source: str
 
@@ -92,25 +100,36 @@ class Sessions:
 async def gather(events: AsyncIterator[SessionEvent]) -> Gathered:
     """Read events in any order; a repeat changes nothing."""
     found = Gathered()
+    shared: dict[Any, Any] = {}
     async for event in events:
         if isinstance(event, TurnFinished):
             if event.reply_kind in ("answer", "refusal", "static"):
-                found.turns[event.event_id] = Turn(
-                    event.event_id,
-                    event.session_id,
-                    event.user,
-                    event.turn,
-                    event.at.timestamp(),
-                    event.query,
-                    Step(intent=event.intent, topic=event.topic),
-                    event.label_source,
-                )
+                found.turns[event.event_id] = _turn(event, shared)
         elif isinstance(event, FeedbackGiven):
             if event.resolved is not None:
                 _heed(found.feedback, event, "solved" if event.resolved else "unsolved")
         elif isinstance(event, SessionCompleted) and event.outcome != "unknown":
             _heed(found.completed, event, event.outcome)
     return found
+
+
+def _turn(event: TurnFinished, shared: dict[Any, Any]) -> Turn:
+    """Keep what learning needs; what many turns have in common is held once, in `shared`."""
+
+    def once(value: Kept) -> Kept:
+        kept: Kept = shared.setdefault(value, value)
+        return kept
+
+    return Turn(
+        event.event_id,
+        once(event.session_id),
+        once(event.user),
+        event.turn,
+        event.at.timestamp(),
+        "" if event.label_source == RECORDED else event.query,
+        once(Step(intent=event.intent, topic=event.topic)),
+        once(event.label_source),
+    )
 
 
 def _heed(words: dict[str, Word], event: FeedbackGiven | SessionCompleted, outcome: Outcome) -> None:

@@ -2,14 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learning import patterns as patterns_module
-from learning.patterns import LONGEST, MIN_USERS, TOP_FLOWS, contiguous, count, find_patterns
+from learning.patterns import LONGEST, MIN_USERS, REACH, TOP_FLOWS, contiguous, count, find_patterns
 from learning.sessions import SOLVED, UNKNOWN, Sessions
 from memory.records import Pattern
 from tests.learning.logs import ALARM, ORDER, START, USERS, Visit, sessions_of, usual_log
@@ -114,7 +114,28 @@ def test_steps_with_others_between_are_looked_for_only_when_advanced() -> None:
         ("alarm", "restart"),
         ("diagnose", "restart"),
         ("order", "delivery"),
+        ("alarm", "diagnose", "restart"),
+        ("alarm", "repair", "restart"),
     }
+
+
+@settings(deadline=None)
+@given(st.lists(visits, max_size=30))
+def test_gapped_are_exactly_the_spread_out_steps_that_five_users_share(log: list[Visit]) -> None:
+    sharers: defaultdict[tuple[str, ...], set[int]] = defaultdict(set)
+    sessions = sessions_of(log)
+    for number in range(len(sessions)):
+        steps = sessions.steps[sessions.offsets[number] : sessions.offsets[number + 1]]
+        labels = [sessions.labels[step] for step in steps]
+        for length in (2, 3):
+            for places in combinations(range(len(labels)), length):
+                run = tuple(labels[place] for place in places)
+                if length - 1 < places[-1] - places[0] <= REACH and len(set(run)) == length:
+                    sharers[run].add(int(sessions.users[number]))
+
+    gapped = {labels for kind, labels in shown(log, advanced=True) if kind == "gapped"}
+
+    assert gapped == {run for run, users in sharers.items() if len(users) >= MIN_USERS}
 
 
 def test_gapped_steps_are_at_most_four_apart_and_never_the_same() -> None:

@@ -212,10 +212,11 @@ async def test_killed_before_the_release_is_published_the_old_one_stays_live(pla
     assert (await place.live()).release_id == resumed.release_id != first.release_id
 
 
-async def test_a_release_whose_files_are_gone_is_written_again(place: Place) -> None:
+@pytest.mark.parametrize("file", ["index.json", "context-keys.npy", "patterns.jsonl"])
+async def test_a_release_whose_files_are_damaged_is_written_again(place: Place, file: str) -> None:
     await place.lake.write(events(0, 60))
     first = await place.learn()
-    (place.folder / (await place.live()).path / "index.json").unlink()
+    (place.folder / (await place.live()).path / file).unlink()
 
     again = await place.learn()
 
