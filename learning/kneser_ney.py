@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from learning.numbering import distinct, number
 from learning.patterns import MIN_USERS
 from learning.sessions import SOLVED, UNKNOWN, Sessions
 from memory.arrays import EMPTY_KEY, ORDER, START, Contexts
@@ -23,7 +24,7 @@ class Level(NamedTuple):
     """What followed the contexts of one length."""
 
     keys: Keys
-    """Key of each context, sorted."""
+    """Key of each context."""
 
     context: Ints
     """Number of the context, one a pair of context and next label; sorted."""
@@ -73,13 +74,15 @@ def _levels(sessions: Sessions) -> Iterator[Level]:
     begin = np.repeat(sessions.offsets[:-1], lengths)
     place = np.arange(len(sessions.steps))
     depth = place - begin  # steps before this one in its session
-    keys = np.full(len(place), EMPTY_KEY, np.uint64)
+    keys, context = np.array([EMPTY_KEY], np.uint64), np.zeros(len(place), np.int64)
+    numbers = len(sessions.labels) + 2  # of all labels, of the foreign one, and of `START`
     at = place
     for length in range(ORDER + 1):
         before = np.where(depth[at] > length, sessions.steps[np.maximum(at - length - 1, 0)] + 1, START)
-        yield _level(keys, at, before, depth[at] < length, sessions, session)
+        yield _level(keys, context, at, before, depth[at] < length, sessions, session)
         longer = depth[at] >= length
-        keys = _extend(keys[longer], before[longer])
+        pairs, context = number(context[longer] * numbers + before[longer])
+        keys = _extend(keys[pairs // numbers], pairs % numbers)
         at = at[longer]
 
 
@@ -91,14 +94,19 @@ def _extend(keys: Keys, numbers: Ints) -> Keys:
 
 
 def _level(
-    keys: Keys, at: Ints, before: Ints, whole: NDArray[np.bool_], sessions: Sessions, session: Ints
+    keys: Keys,
+    context: Ints,
+    at: Ints,
+    before: Ints,
+    whole: NDArray[np.bool_],
+    sessions: Sessions,
+    session: Ints,
 ) -> Level:
     """Count one length; `whole` marks contexts that begin with the session: nothing stands before."""
     width = len(sessions.labels) + 1
-    found, context = np.unique(keys, return_inverse=True)
-    pairs, pair = np.unique(context * width + sessions.steps[at], return_inverse=True)
+    pairs, pair = number(context * width + sessions.steps[at])
     raw = np.bincount(pair, minlength=len(pairs))
-    left = np.unique(pair * (width + 1) + before) // (width + 1)
+    left = distinct(pair * (width + 1) + before) // (width + 1)
     varied = np.bincount(left, minlength=len(pairs))
     is_whole = np.zeros(len(pairs), bool)
     is_whole[pair] = whole
@@ -109,7 +117,7 @@ def _level(
     context_outcome = sessions.outcomes[context_once[1]]
     people = _distinct(pair, sessions.users[own], len(sessions.user_keys))
     return Level(
-        keys=found,
+        keys=keys,
         context=pairs // width,
         label=pairs % width,
         raw=raw,
@@ -118,14 +126,14 @@ def _level(
         users=np.bincount(people[0], minlength=len(pairs)),
         solved=np.bincount(once[0][outcome == SOLVED], minlength=len(pairs)),
         known=np.bincount(once[0][outcome != UNKNOWN], minlength=len(pairs)),
-        context_solved=np.bincount(context_once[0][context_outcome == SOLVED], minlength=len(found)),
-        context_known=np.bincount(context_once[0][context_outcome != UNKNOWN], minlength=len(found)),
+        context_solved=np.bincount(context_once[0][context_outcome == SOLVED], minlength=len(keys)),
+        context_known=np.bincount(context_once[0][context_outcome != UNKNOWN], minlength=len(keys)),
     )
 
 
 def _distinct(left: Ints, right: Ints, width: int) -> tuple[Ints, Ints]:
     """Return the different pairs of two columns."""
-    both = np.unique(left * max(width, 1) + right)
+    both = distinct(left * max(width, 1) + right)
     return both // max(width, 1), both % max(width, 1)
 
 

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from learning.numbering import distinct, number
 from learning.sessions import SOLVED, UNKNOWN, Sessions, moment
 from memory.ids import make_pattern_id
 from memory.records import Pattern, parse_step
@@ -69,7 +70,7 @@ def contiguous(sessions: Sessions) -> Iterator[Windows]:
         place, kind = place[keep], kind[keep]
         if not len(place):
             return
-        _, kind = np.unique(kind * width + sessions.steps[place + length], return_inverse=True)
+        _, kind = number(kind * width + sessions.steps[place + length])
 
 
 class Counted(NamedTuple):
@@ -93,11 +94,11 @@ def count(windows: Windows, sessions: Sessions) -> Counted:
     """Count sessions, users and outcomes of each kind of run; a session counts once for each kind."""
     kinds = int(windows.kind.max()) + 1 if len(windows.kind) else 0
     total = len(sessions)
-    once = np.unique(windows.kind * total + windows.session)
+    once = distinct(windows.kind * total + windows.session)
     kind, session = once // max(total, 1), once % max(total, 1)
     outcome = sessions.outcomes[session]
     people = len(sessions.user_keys)
-    persons = np.unique(kind * people + sessions.users[session]) // max(people, 1)
+    persons = distinct(kind * people + sessions.users[session]) // max(people, 1)
     spans = sessions.times[windows.last] - sessions.times[windows.first]
     runs = np.bincount(windows.kind, minlength=kinds)
     latest = np.zeros(kinds)
@@ -216,5 +217,5 @@ def _numbered(parts: Sequence[Spread], sessions: Sessions) -> Windows:
     session = np.repeat(np.arange(len(sessions)), np.diff(sessions.offsets))
     width = len(sessions.labels) + 1
     label = np.append(sessions.steps.astype(np.int64) + 1, 0)  # place `NONE` is the 0 at the end
-    _, kind = np.unique((label[first] * width + label[middle]) * width + label[last], return_inverse=True)
+    _, kind = number((label[first] * width + label[middle]) * width + label[last])
     return Windows(first, last, kind, session[first], middle)
