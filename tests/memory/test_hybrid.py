@@ -85,12 +85,18 @@ async def test_a_passage_is_found_by_its_words_and_by_its_meaning(
     assert (await ids(pumps, query))[0] == found
 
 
-async def test_a_word_of_the_title_counts(tmp_path: Path) -> None:
-    index = build(
-        tmp_path / "k", [passage(1, "Do this.", title="Gaskets"), passage(2, "Do that.")], LetterCounts()
-    )
+async def test_words_decide_between_what_the_embedder_cannot_tell_apart(tmp_path: Path) -> None:
+    index = build(tmp_path / "k", [passage(1, "Listen to it."), passage(2, "Silent to it.")], LetterCounts())
 
-    assert (await ids(index, "gasket"))[0] == "p-0001"
+    assert (await ids(index, "listen"))[0] == "p-0001"
+    assert (await ids(index, "silent"))[0] == "p-0002"
+
+
+async def test_a_word_of_the_title_counts(tmp_path: Path) -> None:
+    titled = [passage(1, "Do it.", title="Listen"), passage(2, "Do it.", title="Silent")]
+    index = build(tmp_path / "k", titled, LetterCounts())
+
+    assert (await ids(index, "silent"))[0] == "p-0002"
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
