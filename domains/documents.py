@@ -2,15 +2,12 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
+from domains.cutting import Section, cut
 from memory.errors import AgentError
 from memory.records import Passage
-
-PASSAGE_WORDS = 220
-"""Longest passage (words); embedders read little more."""
 
 MAX_BYTES = 50 * 1024 * 1024
 """Longest file that is read."""
@@ -25,7 +22,9 @@ KINDS = {
 }
 
 _HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*$")
-_LIST_ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*•])\s+")
+_UNDERLINE = re.compile(r"^(?:=+|-{3,})\s*$")
+_FRONT_MATTER = re.compile(r"\A---\n(.*?\n)---\n", re.DOTALL)
+_FRONT_TITLE = re.compile(r"^title:\s*[\"']?(.+?)[\"']?\s*$", re.MULTILINE)
 
 
 class DocumentUnreadable(AgentError):
@@ -40,22 +39,21 @@ class DocumentUnreadable(AgentError):
         )
 
 
-class Section(NamedTuple):
-    """A piece of a document under one heading."""
-
-    heading: str
-    text: str
-
-
 def read_passages(folder: Path, *, sample: bool = False) -> Iterator[Passage]:
-    """Yield the passages of every document below a folder, in order of path; hidden files are left out.
+    """Yield the passages of every document below a folder, in order of path.
+
+    Hidden files are left out, and so are folders that are only linked.
 
     Raises:
         DocumentUnreadable: one of the documents cannot be read.
     """
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in KINDS and path.is_file() and not hidden:
+        if path.suffix.lower() not in KINDS or hidden:
+            continue
+        if path.is_symlink() and not path.exists():
+            raise DocumentUnreadable(path, "it is a link that leads nowhere, or to itself")
+        if path.is_file():
             yield from read_document(path, relative_to=folder, sample=sample)
 
 
@@ -71,9 +69,10 @@ def read_document(path: Path, *, relative_to: Path, sample: bool = False) -> Ite
     title, sections = _sections(path, kind)
     name = path.relative_to(relative_to).as_posix()
     for section in sections:
-        source = f"{name}#{slug(section.heading)}" if section.heading else name
+        place = slug(section.heading)
+        source = f"{name}#{place}" if place else name
         heading = f"{title} › {section.heading}" if section.heading and section.heading != title else title
-        for text in _cut(section.text):
+        for text in cut(section.text):
             digest = hashlib.sha256(f"{source}\x00{text}".encode()).hexdigest()[:16]
             yield Passage(passage_id=digest, title=heading, text=text, source=source, sample=sample)
 
@@ -91,9 +90,7 @@ def _sections(path: Path, kind: str) -> tuple[str, list[Section]]:
             raise DocumentUnreadable(path, f"it has {size:,} bytes")
         if kind == "pdf":
             return _pdf(path)
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DocumentUnreadable(path, f"byte {error.start} is not UTF-8") from None
+        text = _text(path)
     except OSError as error:
         raise DocumentUnreadable(path, error.strerror or "it cannot be opened") from None
     if "\x00" in text:
@@ -101,115 +98,80 @@ def _sections(path: Path, kind: str) -> tuple[str, list[Section]]:
     if kind == "markdown":
         return _markdown(text, path.stem)
     if kind == "html":
-        return _html(text, path.stem)
+        from domains.webpages import read_webpage  # its parser costs every start a tenth of a second
+
+        title, sections = read_webpage(text)
+        return title or path.stem, sections
     return path.stem, [Section("", text)]
 
 
+def _text(path: Path) -> str:
+    body = path.read_bytes()
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DocumentUnreadable(path, "it is UTF-16, not UTF-8")
+    try:
+        return body.decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = body.count(b"\n", 0, error.start) + 1
+        reason = f"byte {error.start} is not UTF-8 (0x{body[error.start]:02x} in line {line})"
+        raise DocumentUnreadable(path, reason) from None
+
+
 def _markdown(text: str, stem: str) -> tuple[str, list[Section]]:
-    title, heading, lines = stem, "", []
-    found: list[Section] = []
-    fenced = False
+    """Cut at headings outside of code; the front matter or the first heading of level 1 has the title."""
+    title = ""
+    front = _FRONT_MATTER.match(text)
+    if front:
+        named = _FRONT_TITLE.search(front.group(1))
+        title, text = named.group(1) if named else "", text[front.end() :]
+    found, lines, heading, fence = [], list[str](), "", ""
     for line in text.splitlines():
-        fenced ^= line.lstrip().startswith("```")
-        match = None if fenced else _HEADING.match(line)
-        if match is None:
+        fence = _fence(line, fence)
+        level, next_heading = (0, "") if fence else _heading(line, lines)
+        if not level:
             lines.append(line)
             continue
         found.append(Section(heading, "\n".join(lines)))
-        heading, lines = match.group(2), []
-        if len(match.group(1)) == 1 and title == stem:
+        heading, lines = next_heading, []
+        if level == 1 and not title:
             title = heading
     found.append(Section(heading, "\n".join(lines)))
-    return title, [section for section in found if section.text.strip()]
+    return title or stem, [section for section in found if section.text.strip()]
 
 
-def _html(text: str, stem: str) -> tuple[str, list[Section]]:
-    from bs4 import BeautifulSoup
+def _fence(line: str, open_fence: str) -> str:
+    """Return the fence that is open after a line; only one of its own kind closes it."""
+    mark = line.lstrip()[:3]
+    if open_fence:
+        return "" if mark == open_fence else open_fence
+    return mark if mark in ("```", "~~~") else ""
 
-    soup = BeautifulSoup(text, "html.parser")
-    for unseen in soup(["script", "style", "noscript", "template", "nav"]):
-        unseen.decompose()
-    for item in soup("li"):
-        item.insert(0, "- ")
-    for level in ("h1", "h2", "h3"):
-        for heading in soup(level):
-            heading.replace_with(f"\n\n# {' '.join(heading.get_text(' ').split())}\n\n")
-    title = " ".join(soup.title.get_text().split()) if soup.title else stem
-    if soup.title:
-        soup.title.decompose()
-    for block in soup(["p", "div", "li", "tr", "br", "pre", "section"]):
-        block.append("\n")
-    lines = [" ".join(line.split()) for line in soup.get_text().splitlines()]
-    _, sections = _markdown("\n".join(lines), stem)
-    return title, sections
+
+def _heading(line: str, before: list[str]) -> tuple[int, str]:
+    """Return level and text of a heading; one that the line underlines is taken off the lines before."""
+    match = _HEADING.match(line)
+    if match:
+        return len(match.group(1)), match.group(2)
+    stands_alone = before and before[-1].strip() and (len(before) == 1 or not before[-2].strip())
+    if stands_alone and _UNDERLINE.match(line) and not before[-1].startswith((" ", "\t", "|", "-", ">")):
+        return (1 if line[0] == "=" else 2), before.pop().strip()
+    return 0, ""
 
 
 def _pdf(path: Path) -> tuple[str, list[Section]]:
     from pypdf import PdfReader
-    from pypdf.errors import PyPdfError
 
     try:
         reader = PdfReader(path)
         if reader.is_encrypted and not reader.decrypt(""):
-            raise DocumentUnreadable(path, "it is encrypted")
+            raise DocumentUnreadable(path, "it is encrypted")  # noqa: TRY301 - told as it is
         title = str((reader.metadata and reader.metadata.title) or path.stem)
         pages = [Section(f"page {n}", page.extract_text()) for n, page in enumerate(reader.pages, start=1)]
-    except (PyPdfError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DocumentUnreadable(path, f"it is a broken PDF ({type(error).__name__})") from None
+    except (AgentError, OSError):
+        raise
+    except Exception as error:  # pypdf raises whatever a damaged file leads it to
+        raise DocumentUnreadable(path, f"it is a broken PDF ({type(error).__name__})") from error
     pages = [page for page in pages if page.text.strip()]
     if not pages:
         raise DocumentUnreadable(path, "it holds pictures of pages and no text")
     return title, pages
-
-
-def _cut(text: str) -> Iterator[str]:
-    """Cut a section at paragraphs into passages of at most `PASSAGE_WORDS`; a list stays with its lead."""
-    kept: list[str] = []
-    words = 0
-    for block in _blocks(text):
-        length = len(block.split())
-        if kept and words + length > PASSAGE_WORDS:
-            yield "\n\n".join(kept)
-            kept, words = [], 0
-        kept.append(block)
-        words += length
-    if kept:
-        yield "\n\n".join(kept)
-
-
-def _blocks(text: str) -> Iterable[str]:
-    """Return the paragraphs of a text; a list joins the one before it, what is too long is cut by lines."""
-    blocks: list[str] = []
-    for block in re.split(r"\n\s*\n", text.strip()):
-        tidy = block.strip("\n")
-        if not tidy.strip():
-            continue
-        length = len(tidy.split()) + (len(blocks[-1].split()) if blocks else 0)
-        if blocks and _LIST_ITEM.match(tidy) and length <= PASSAGE_WORDS:
-            blocks[-1] += f"\n{tidy}"
-        else:
-            blocks.extend(_pieces(tidy))
-    return blocks
-
-
-def _pieces(block: str) -> Iterator[str]:
-    """Cut a block that is too long: at lines where it has some, else at words."""
-    if len(block.split()) <= PASSAGE_WORDS:
-        yield block
-        return
-    lines = block.splitlines()
-    if len(lines) == 1:
-        words = block.split()
-        for start in range(0, len(words), PASSAGE_WORDS):
-            yield " ".join(words[start : start + PASSAGE_WORDS])
-        return
-    kept: list[str] = []
-    length = 0
-    for line in lines:
-        words_in_line = len(line.split())
-        if kept and length + words_in_line > PASSAGE_WORDS:
-            yield from _pieces("\n".join(kept))
-            kept, length = [], 0
-        kept.append(line)
-        length += words_in_line
-    yield from _pieces("\n".join(kept))

@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pypdf import PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
 from domains import documents
-from domains.documents import PASSAGE_WORDS, DocumentUnreadable, read_document, read_passages, slug
+from domains.cutting import PASSAGE_WORDS, STEP_WORDS, cut
+from domains.documents import DocumentUnreadable, read_document, read_passages, slug
 from memory.records import Passage
 
 GUIDE = """\
@@ -101,6 +104,30 @@ def test_a_mark_of_byte_order_is_no_part_of_the_text(tmp_path: Path) -> None:
     assert (passage.title, passage.text) == ("Title", "Text.")
 
 
+def test_underlined_headings_and_front_matter_are_understood(tmp_path: Path) -> None:
+    front = '---\ntitle: "Pump guide"\ntags: [a]\n---\n'
+    passages = read(
+        tmp_path, "g.md", f"{front}Intro\n=====\nOne.\n\nSeals\n---\nTwo.\n\n---\n\n| a |\n|---|\n"
+    )
+
+    assert [(passage.title, passage.text) for passage in passages] == [
+        ("Pump guide › Intro", "One."),
+        ("Pump guide › Seals", "Two.\n\n---\n\n| a |\n|---|"),
+    ]
+
+
+def test_only_its_own_kind_closes_a_fence(tmp_path: Path) -> None:
+    [passage] = read(tmp_path, "g.md", "# T\n~~~\n```\n# code\n~~~\n")
+
+    assert "# code" in passage.text
+
+
+def test_a_heading_without_latin_letters_is_named_by_its_document(tmp_path: Path) -> None:
+    [passage] = read(tmp_path, "g.md", "# 電気\nText.")
+
+    assert (passage.title, passage.source) == ("電気", "g.md")
+
+
 def test_an_empty_document_has_no_passages(tmp_path: Path) -> None:
     assert read(tmp_path, "empty.md", "\n\n# Title only\n") == []
 
@@ -130,6 +157,45 @@ def test_a_long_section_is_cut_and_no_word_is_lost(text: str, tmp_path: Path) ->
     assert " ".join(passage.text for passage in passages).split() == text.split()
     assert max(len(passage.text.split()) for passage in passages) <= PASSAGE_WORDS
     assert len({passage.passage_id for passage in passages}) == len(passages)
+
+
+STEPS = st.lists(
+    st.lists(
+        st.sampled_from(["Close the valve.", "wait 5 min", "then drain", "see alarm A-101"]), min_size=1
+    ).map("\n   ".join),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(steps=STEPS, lead=st.integers(0, 300), gap=st.sampled_from(["\n", "\n\n"]))
+@settings(deadline=None)
+def test_no_cut_goes_through_a_step(steps: list[str], lead: int, gap: str) -> None:
+    numbered = [f"{number}. {step}" for number, step in enumerate(steps, start=1)]
+    text = f"{'word ' * lead}do this:\n\n{gap.join(numbered)}"
+    passages = list(cut(text))
+
+    assert " ".join(passages).split() == text.split()
+    for step in numbered:
+        assert len(step.split()) > STEP_WORDS or any(step in passage for passage in passages)
+    longest = max(PASSAGE_WORDS, *(len(step.split()) for step in numbered))
+    assert max(len(passage.split()) for passage in passages) <= longest + PASSAGE_WORDS // 2
+
+
+@given(text=st.text(alphabet=st.sampled_from("ab .!?\n\t-*1`~#é\u2028"), max_size=3000))
+@settings(deadline=None)
+def test_a_cut_loses_no_word_of_any_text(text: str) -> None:
+    assert " ".join(cut(text)).split() == text.split()
+
+
+def test_a_list_that_is_too_long_takes_its_lead_along_and_half_a_sentence_is_the_last_resort() -> None:
+    items = [f"- Item {number} is checked every day." for number in range(60)]
+    [first, *rest] = cut("Some words.\n\nCheck all of these:\n\n" + "\n".join(items))
+    long = " ".join(f"Sentence {number} has six words." for number in range(80))
+
+    assert "Check all of these:\n- Item 0 is" in first + rest[0]
+    assert all(piece.endswith("every day.") for piece in rest)
+    assert all(piece.endswith("words.") for piece in cut(long))
 
 
 def test_an_id_follows_from_place_and_text_alone(tmp_path: Path) -> None:
@@ -171,6 +237,37 @@ def test_html_without_a_title_is_named_by_its_file(tmp_path: Path) -> None:
     [passage] = read(tmp_path, "page.htm", "<p>Text")
 
     assert (passage.title, passage.text) == ("page", "Text")
+
+
+def page_text(folder: Path, body: str) -> str:
+    [passage] = read(folder, "page.html", body)
+    return passage.text
+
+
+def test_lists_and_tables_of_a_page_keep_their_marks(tmp_path: Path) -> None:
+    text = page_text(
+        tmp_path,
+        "<ol>\n <li><p>Close the\n valve.</p></li>\n <li>Drain it.<ul><li>Slowly.</li></ul></li>\n</ol>"
+        "<table><tr><th>Alarm</th><th>Limit</th></tr><tr><td>VB-1</td><td>7 mm/s</td></tr></table>",
+    )
+
+    assert [line for line in text.splitlines() if line] == [
+        "1. Close the valve.",
+        "2. Drain it.",
+        "  - Slowly.",
+        "| Alarm | Limit",
+        "| VB-1 | 7 mm/s",
+    ]
+
+
+def test_code_on_a_page_keeps_its_lines_and_makes_no_headings(tmp_path: Path) -> None:
+    text = page_text(tmp_path, "<p>Run\nthis:</p><pre># install\nmake all</pre><!-- hidden -->")
+
+    assert text == "Run this:\n\n# install\nmake all"
+
+
+def test_a_page_may_be_nested_deeply(tmp_path: Path) -> None:
+    assert page_text(tmp_path, "<div>" * 5000 + "deep") == "deep"
 
 
 # --- PDF -----------------------------------------------------------------------------------------
@@ -229,7 +326,7 @@ def test_a_pdf_cut_short_is_refused_or_read_but_never_breaks(size: int, tmp_path
 
 
 def test_what_is_not_utf_8_is_refused_with_the_place(tmp_path: Path) -> None:
-    assert "byte 4 is not UTF-8" in refused(tmp_path, "latin.txt", b"Pump\xff")
+    assert "byte 5 is not UTF-8 (0xff in line 2)" in refused(tmp_path, "latin.txt", b"Pump\n\xff")
 
 
 def test_a_binary_file_is_refused(tmp_path: Path) -> None:
@@ -245,6 +342,23 @@ def test_a_file_that_is_too_large_is_refused_unread(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize("name", ["table.xlsx", "README"])
 def test_a_kind_that_is_not_known_is_refused(name: str, tmp_path: Path) -> None:
     assert "not a kind that is known" in refused(tmp_path, name, "text")
+
+
+def test_utf_16_is_called_by_its_name(tmp_path: Path) -> None:
+    assert "it is UTF-16" in refused(tmp_path, "wide.txt", "Pump".encode("utf-16"))
+
+
+@pytest.mark.parametrize("target", ["loop.md", "gone.md"])
+def test_a_link_that_leads_nowhere_is_refused_and_a_linked_folder_is_not_entered(
+    target: str, tmp_path: Path
+) -> None:
+    (tmp_path / "good.md").write_text("Text.")
+    (tmp_path / "again").symlink_to(tmp_path)
+    assert len(list(read_passages(tmp_path))) == 1
+
+    (tmp_path / "loop.md").symlink_to(tmp_path / target)
+    with pytest.raises(DocumentUnreadable, match="leads nowhere"):
+        list(read_passages(tmp_path))
 
 
 def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
