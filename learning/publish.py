@@ -49,15 +49,6 @@ async def publish(
 ) -> Release:
     """Write the index, then the release, then make it live: killed in between, the old one stays."""
     path = f"{FOLDER}/{identity}"
-    write_index(
-        folder / path,
-        domain=domain,
-        labels=model.labels,
-        contexts=model.contexts,
-        habits=model.habits,
-        tuning=model.tuning,
-        patterns=patterns,
-    )
     release = Release(
         release_id=identity,
         tenant=tenant,
@@ -69,6 +60,16 @@ async def publish(
         embedder=embedder,
         metrics=model.metrics,
         path=path,
+    )
+    write_index(
+        folder / path,
+        domain=domain,
+        labels=model.labels,
+        contexts=model.contexts,
+        habits=model.habits,
+        tuning=model.tuning,
+        patterns=patterns,
+        release=release,
     )
     await registry.publish(release)
     await registry.promote(domain, identity)

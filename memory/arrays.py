@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from memory.errors import AgentError, StorageFailed
 from memory.ids import make_pattern_id
 from memory.ports import FlowMatch
-from memory.records import Pattern, Suggestion
+from memory.records import Pattern, Release, Suggestion
 
 Column = NDArray[Any]
 
@@ -292,8 +292,11 @@ def write_index(
     habits: Habits,
     tuning: Tuning,
     patterns: Sequence[Pattern],
+    release: Release | None = None,
 ) -> None:
     """Write a release's index beside and rename it: the folder is whole or absent.
+
+    `release` goes into the folder as `release.json`, so that a folder copied elsewhere says what it is.
 
     Raises:
         StorageFailed: the disk is full or refuses.
@@ -304,6 +307,8 @@ def write_index(
     try:
         beside.mkdir(parents=True)
         _write_files(beside, about, contexts, habits, patterns)
+        if release is not None:
+            (beside / "release.json").write_text(release.model_dump_json(indent=2), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         beside.rename(folder)
     except OSError as error:

@@ -112,6 +112,14 @@ async def test_what_is_learned_goes_live_and_answers(place: Place) -> None:
     assert {"read", "intents", "sessions", "publish"} <= report.stages_ms.keys()
 
 
+async def test_the_folder_of_a_release_says_what_it_is(place: Place) -> None:
+    await place.lake.write(events(0, 60))
+    await place.learn()
+
+    live = await place.live()
+    assert Release.model_validate_json((place.folder / live.path / "release.json").read_bytes()) == live
+
+
 async def test_the_same_lake_gives_the_same_release_and_writes_nothing(place: Place) -> None:
     await place.lake.write(events(0, 60))
     first = await place.learn()
