@@ -18,7 +18,10 @@ ON_TOPIC = 0.5
 
 
 class LocalJudge:
-    """Holds a draft against its own sources and the question; scores only criteria it knows."""
+    """Holds a draft against its own sources and the question.
+
+    It scores the criteria of the rubric that it knows; all of its own when it knows none of them.
+    """
 
     name = "local:rules"
 
@@ -42,7 +45,8 @@ class LocalJudge:
             "complete": covered,
             "on_topic": min(1.0, covered / ON_TOPIC),
         }
-        criteria = {name: round(known[name], 3) for name in domain.judge.rubric if name in known}
+        wanted = known.keys() & domain.judge.rubric.keys() or known.keys()
+        criteria = {name: round(known[name], 3) for name in known if name in wanted}
         score = _mean(criteria, domain.judge.rubric)
         feedback = _feedback(ungrounded, uncited, left_out)
         accepted = score >= domain.judge.accept_at and known["grounded"] >= PARAPHRASED
@@ -89,8 +93,8 @@ def _is_grounded(line: str, sources: dict[int, str]) -> bool:
 
 
 def _mean(criteria: dict[str, float], rubric: dict[str, float]) -> float:
-    weight = sum(rubric[name] for name in criteria)
-    return sum(score * rubric[name] for name, score in criteria.items()) / weight if weight else 0.0
+    weights = {name: rubric.get(name, 1.0) for name in criteria}
+    return sum(score * weights[name] for name, score in criteria.items()) / sum(weights.values())
 
 
 def _feedback(ungrounded: list[str], uncited: list[str], left_out: set[str]) -> list[str]:

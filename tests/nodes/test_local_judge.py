@@ -121,3 +121,10 @@ async def test_a_criterion_that_no_rule_can_check_does_not_count_against_an_answ
     verdict = await judge(draft(QUOTE, "seal-1"), rubric={"grounded": 1, "politeness": 9})
 
     assert (verdict.criteria, verdict.score) == ({"grounded": 1}, 1.0)
+
+
+async def test_a_rubric_of_unknown_criteria_leaves_the_rules_their_own() -> None:
+    verdict = await judge(draft(QUOTE, "seal-1"), rubric={"politeness": 9})
+
+    assert verdict.decision == "accept"
+    assert verdict.criteria.keys() == {"grounded", "cited", "complete", "on_topic"}
