@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,12 @@ import tantivy
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
-from memory.errors import AgentError, EmbedderMismatch
+from memory.errors import AgentError, EmbedderMismatch, StorageFailed
 from memory.onnx import OnnxEmbedder, embedder_identity
 from memory.records import Passage, PassageHit
 from memory.text import terms
 
-FORMAT = 1
+FORMAT = 2
 CANDIDATES = 50
 """Passages that each search contributes to the fusion."""
 
@@ -26,8 +27,17 @@ LEXICAL_SHARE = 0.5
 """Weight of the word search in the fused score; equal shares measured best (min-max fusion)."""
 
 TITLE_BOOST = 1.5
+MOST_TERMS = 64
+"""Different words of a question that are looked up; a pasted log is no better found by its thousands."""
+
 CHUNK = 64
-"""Texts embedded between two writes to the cache: what an interruption can cost."""
+"""Texts embedded between two writes to the disk: what an interruption can cost."""
+
+PENDING = "vectors"
+"""Folder of the vectors that no index holds yet, a file a chunk; another build may be using it."""
+
+ABANDONED_S = 3600.0
+"""Age at which what a broken-off build left behind is removed, seen from the next build (seconds)."""
 
 Vectors = NDArray[np.float32]
 
@@ -60,6 +70,11 @@ class HybridKnowledgeIndex:
     def __len__(self) -> int:
         return len(self._passages)
 
+    def vectors(self) -> dict[str, Vectors]:
+        """Return the vector of every passage by the digest of its text."""
+        passages = map(Passage.model_validate_json, self._passages)
+        return {_key(passage): vector for passage, vector in zip(passages, self._vectors, strict=True)}
+
     async def search(self, query: str, *, k: int) -> list[PassageHit]:
         if not self._passages or not query.strip():
             return []
@@ -85,7 +100,7 @@ class HybridKnowledgeIndex:
     def _lexical(self, query: str) -> dict[int, float]:
         """Score by words; the query is cut into terms here, so nothing in it is query syntax."""
         clauses = []
-        for term in dict.fromkeys(terms(query)):
+        for term in list(dict.fromkeys(terms(query)))[:MOST_TERMS]:
             for field, boost in (("title", TITLE_BOOST), ("text", 1.0)):
                 part = tantivy.Query.term_query(self._schema, field, term)
                 clauses.append((tantivy.Occur.Should, tantivy.Query.boost_query(part, boost)))
@@ -118,25 +133,37 @@ def build_index(
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> int:
-    """Build the index beside the old one and put it in its place; returns the number of passages.
+    """Build an index and put it in the place of the old one; returns the number of passages.
 
-    Vectors are kept by content, so unchanged passages are not embedded again, and an interrupted build
-    goes on where it was. `on_progress` gets passages done and in all.
+    Until the last moment the old one answers. Vectors of unchanged passages are taken from it, and from a
+    build that was broken off. `on_progress` gets passages embedded and in all.
+
+    Raises:
+        StorageFailed: the disk is full or refuses.
     """
     unique = {passage.passage_id: passage for passage in passages}
     kept = [unique[passage_id] for passage_id in sorted(unique)]  # so that equal scores go by id
+    with _writing(folder):
+        (folder / PENDING).mkdir(parents=True, exist_ok=True)
     vectors = _embed(folder, kept, embedder, on_progress)
-    beside = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(beside, ignore_errors=True)
-    (beside / "words").mkdir(parents=True)
-    np.save(beside / "vectors.npy", vectors)
-    lines = [passage.model_dump_json(exclude_defaults=True) for passage in kept]
-    (beside / "passages.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    _write_words(beside / "words", kept)
-    about = {"format": FORMAT, "embedder": embedder_identity(embedder), "passages": len(kept)}
-    (beside / "index.json").write_text(json.dumps(about), encoding="utf-8")
-    _swap(beside, folder)
+    with _writing(folder):
+        data = Path(tempfile.mkdtemp(prefix="data-", dir=folder))
+        _write_data(data, kept, vectors)
+        before = _pointed_at(folder)
+        about = {"format": FORMAT, "embedder": embedder_identity(embedder), "data": data.name}
+        (data / "index.json").write_text(json.dumps(about), encoding="utf-8")
+        (data / "index.json").replace(folder / "index.json")  # from here on the new one answers
+        _tidy(folder, data, before)
     return len(kept)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Name the folder when the disk refuses; what goes wrong in an embedder is not told this way."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailed(str(folder), error.strerror or "it cannot be written") from None
 
 
 def open_index(folder: Path, embedder: Embeddings) -> HybridKnowledgeIndex:
@@ -147,18 +174,26 @@ def open_index(folder: Path, embedder: Embeddings) -> HybridKnowledgeIndex:
         EmbedderMismatch: it was built with another embedder.
     """
     try:
+        return _open(folder, embedder)
+    except KnowledgeMissing:
+        return _open(folder, embedder)  # a build may have taken the place of the one that was being opened
+
+
+def _open(folder: Path, embedder: Embeddings) -> HybridKnowledgeIndex:
+    try:
         about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        built_with = about["embedder"] if about["format"] == FORMAT else None
+        built_with, data = str(about["embedder"]), folder / about["data"]
+        is_known = about["format"] == FORMAT
     except (OSError, ValueError, KeyError, TypeError):
         raise KnowledgeMissing(folder) from None
-    if built_with is None:
+    if not is_known:
         raise KnowledgeMissing(folder)
     if built_with != embedder_identity(embedder):
         raise EmbedderMismatch(str(folder), built_with, embedder_identity(embedder))
     try:
-        passages = (folder / "passages.jsonl").read_bytes().splitlines()
-        vectors = np.load(folder / "vectors.npy", mmap_mode="r")
-        words = tantivy.Index.open(str(folder / "words"))
+        passages = (data / "passages.jsonl").read_bytes().splitlines()
+        vectors = np.load(data / "vectors.npy", mmap_mode="r")
+        words = tantivy.Index.open(str(data / "words"))
     except (OSError, EOFError, ValueError):  # a file is missing or damaged: it has to be built again
         raise KnowledgeMissing(folder) from None
     if len(passages) != len(vectors):
@@ -172,45 +207,61 @@ def _embed(
     embedder: Embeddings,
     on_progress: Callable[[int, int], None] | None,
 ) -> Vectors:
-    """Return a vector a passage; those made by earlier builds, even broken off ones, are used again."""
-    identity = hashlib.sha256(embedder_identity(embedder).encode()).hexdigest()[:8]
-    cache = folder.with_name(f".{folder.name}.{identity}.vectors")
-    known = _read_cache(cache)
+    """Return a vector a passage; each chunk is stored as soon as it is there."""
     texts = {_key(passage): f"{passage.title}\n{passage.text}" for passage in passages}
-    missing = sorted((key for key in texts if key not in known), key=lambda key: len(texts[key]))
-    cache.parent.mkdir(parents=True, exist_ok=True)
+    made_by = hashlib.sha256(embedder_identity(embedder).encode()).hexdigest()[:8]
+    known = _built_vectors(folder, embedder)
+    for file in (folder / PENDING).glob(f"{made_by}-*.npy"):
+        known |= _read_vectors(file)
+    missing = sorted((key for key in texts if key not in known), key=lambda key: (len(texts[key]), key))
     for start in range(0, len(missing), CHUNK):
-        chunk = missing[start : start + CHUNK]
-        vectors = np.asarray(embedder.embed_documents([texts[key] for key in chunk]), np.float32)
-        known |= dict(zip(chunk, vectors, strict=True))
-        _append_cache(cache, chunk, vectors)
+        keys = missing[start : start + CHUNK]
+        vectors = np.asarray(embedder.embed_documents([texts[key] for key in keys]), np.float32)
+        known |= dict(zip(keys, vectors, strict=True))
+        with _writing(folder):
+            _write_vectors(folder / PENDING / f"{made_by}-{keys[0]}.npy", keys, vectors)
         if on_progress:
-            on_progress(len(texts) - len(missing) + start + len(chunk), len(texts))
+            on_progress(len(texts) - len(missing) + start + len(keys), len(texts))
     if not passages:
         return np.zeros((0, 1), np.float32)
     return np.stack([known[_key(passage)] for passage in passages])
 
 
-def _append_cache(cache: Path, keys: Sequence[str], vectors: Vectors) -> None:
-    """Add records of 16 bytes key and the vector; the file starts with the dimension (4 bytes)."""
-    with cache.open("ab") as file:
-        if file.tell() == 0:
-            file.write(int(vectors.shape[1]).to_bytes(4, "little"))
-        for key, vector in zip(keys, vectors, strict=True):
-            file.write(bytes.fromhex(key) + vector.astype("<f4").tobytes())
-
-
-def _read_cache(cache: Path) -> dict[str, Vectors]:
-    """Return the whole records of the cache; a last one that is cut short is dropped from the file."""
-    if not cache.is_file():
+def _built_vectors(folder: Path, embedder: Embeddings) -> dict[str, Vectors]:
+    """Return the vectors of the index that is there, if the same embedder made it."""
+    try:
+        return _open(folder, embedder).vectors()
+    except (KnowledgeMissing, EmbedderMismatch, ValueError):
         return {}
-    body = cache.read_bytes()
-    size = 16 + 4 * int.from_bytes(body[:4], "little")
-    count = max(0, (len(body) - 4) // size)
-    if len(body) != 4 + count * size:
-        os.truncate(cache, 4 + count * size if count else 0)
-    records = (body[4 + n * size : 4 + (n + 1) * size] for n in range(count))
-    return {record[:16].hex(): np.frombuffer(record[16:], "<f4") for record in records}
+
+
+def _write_vectors(file: Path, keys: Sequence[str], vectors: Vectors) -> None:
+    """Write beside and rename: a file is whole or absent."""
+    rows = np.zeros(len(keys), [("key", "S32"), ("vector", "<f4", (vectors.shape[1],))])
+    rows["key"], rows["vector"] = keys, vectors
+    with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".new", delete=False) as beside:
+        np.save(beside, rows)
+    Path(beside.name).replace(file)
+
+
+def _read_vectors(file: Path) -> dict[str, Vectors]:
+    try:
+        rows = np.load(file)
+        return {key.decode(): vector for key, vector in zip(rows["key"], rows["vector"], strict=True)}
+    except (OSError, EOFError, ValueError, IndexError):  # damaged: its texts are embedded again
+        return {}
+
+
+def _write_data(data: Path, passages: Sequence[Passage], vectors: Vectors) -> None:
+    """Write all of an index but the file that points at it."""
+    np.save(data / "vectors.npy", vectors)
+    lines = [passage.model_dump_json(exclude_defaults=True) for passage in passages]
+    (data / "passages.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    (data / "words").mkdir()
+    try:
+        _write_words(data / "words", passages)
+    except ValueError as error:  # what tantivy makes of a full disk
+        raise OSError(0, str(error)[:160]) from None
 
 
 def _write_words(folder: Path, passages: Sequence[Passage]) -> None:
@@ -231,14 +282,25 @@ def _write_words(folder: Path, passages: Sequence[Passage]) -> None:
     writer.wait_merging_threads()
 
 
-def _swap(beside: Path, folder: Path) -> None:
-    """Put a finished index in the place of the old one."""
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    beside.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+def _pointed_at(folder: Path) -> str | None:
+    try:
+        return str(json.loads((folder / "index.json").read_text(encoding="utf-8"))["data"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _tidy(folder: Path, data: Path, before: str | None) -> None:
+    """Remove what the new index makes useless, and what builds left that were broken off long ago.
+
+    What is younger may belong to a build that is running; readers keep the files they have opened.
+    """
+    now = data.stat().st_mtime
+    for file in (folder / PENDING).glob("*.npy"):
+        file.unlink(missing_ok=True)
+    for found in [*folder.glob("data-*"), *(folder / PENDING).glob("*.new")]:
+        with suppress(OSError):  # another build was quicker
+            if found.name == before or now - found.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(found) if found.is_dir() else found.unlink()
 
 
 def _key(passage: Passage) -> str:

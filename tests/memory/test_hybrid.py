@@ -1,5 +1,7 @@
 """The knowledge index on disk: built once, built again, broken off, damaged."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.embeddings import Embeddings
 
-from memory.errors import EmbedderMismatch
+from memory.errors import EmbedderMismatch, StorageFailed
 from memory.hybrid import CHUNK, HybridKnowledgeIndex, KnowledgeMissing, build_index, open_index
 from memory.onnx import OnnxEmbedder, open_embedder
 from memory.records import Passage
@@ -158,18 +160,59 @@ async def test_a_build_that_broke_off_goes_on_and_the_old_index_answers_meanwhil
     assert await index.search("turn valve V-17", k=5) == await whole.search("turn valve V-17", k=5)
 
 
-@pytest.mark.parametrize("size", [0, 2, 4, 50, -1, -200])
-async def test_a_cache_that_was_cut_short_is_mended(size: int, tmp_path: Path) -> None:
-    whole = build(tmp_path / "k", PUMPS, Counting())
-    expected = await whole.search("alarm", k=4)
-    [cache] = tmp_path.glob(".k.*.vectors")
-    cache.write_bytes(cache.read_bytes()[:size])
-    mended = build(tmp_path / "k", PUMPS, Counting())
+@pytest.mark.parametrize("size", [0, 2, 50, 200, -1, -200])
+async def test_vectors_that_were_cut_short_are_made_again(size: int, tmp_path: Path) -> None:
+    many = [passage(number) for number in range(3 * CHUNK)]
+    with pytest.raises(ConnectionError):
+        build_index(tmp_path / "k", many, Counting(most=2 * CHUNK))
+    file = min(tmp_path.glob("k/vectors/*.npy"))
+    file.write_bytes(file.read_bytes()[:size])
+    rest = Counting()
+    mended = build(tmp_path / "k", many, rest)
+    whole = build(tmp_path / "fresh", many, Counting())
 
-    assert await mended.search("alarm", k=4) == expected
-    again = Counting()
-    build_index(tmp_path / "k", PUMPS, again)
-    assert again.texts == 0
+    assert rest.texts == 2 * CHUNK
+    assert await mended.search("turn valve V-17", k=5) == await whole.search("turn valve V-17", k=5)
+
+
+def test_a_build_leaves_the_index_and_nothing_else(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionError):
+        build_index(tmp_path / "k", [passage(n) for n in range(2 * CHUNK)], Counting(most=CHUNK))
+    abandoned = tmp_path / "k" / "data-abandoned"
+    abandoned.mkdir()
+    os.utime(abandoned, (0, 0))
+    running = tmp_path / "k" / "data-running"
+    running.mkdir()
+    for passages in (PUMPS, PUMPS[:2]):
+        build_index(tmp_path / "k", passages, Counting())
+
+    [data] = [path for path in (tmp_path / "k").glob("data-*") if path != running]
+    kept = {path.name for path in (tmp_path / "k").iterdir()}
+    assert kept == {data.name, "data-running", "index.json", "vectors"}
+    assert list((tmp_path / "k" / "vectors").iterdir()) == []
+
+
+async def test_an_index_that_is_open_answers_on_while_another_takes_its_place(tmp_path: Path) -> None:
+    first = build(tmp_path / "k", PUMPS, LetterCounts())
+    build_index(tmp_path / "k", PUMPS[:1], LetterCounts())
+
+    assert len(await first.search("alarm VB-207", k=4)) == 4
+
+
+def test_two_builds_at_once_both_end_and_one_of_them_stays(tmp_path: Path) -> None:
+    many = [passage(number) for number in range(4 * CHUNK)]
+    with ThreadPoolExecutor(4) as threads:
+        built = list(threads.map(lambda _: build_index(tmp_path / "k", many, Counting()), range(4)))
+
+    assert built == [4 * CHUNK] * 4
+    assert len(open_index(tmp_path / "k", Counting())) == 4 * CHUNK
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(StorageFailed, match="file"):
+        build_index(tmp_path / "file" / "k", PUMPS, LetterCounts())
 
 
 def test_progress_counts_what_was_known_before(tmp_path: Path) -> None:
@@ -214,7 +257,8 @@ def test_an_index_that_cannot_be_read_is_missing_and_can_be_built_again(content:
 @pytest.mark.parametrize("file", ["vectors.npy", "passages.jsonl", "words/meta.json"])
 def test_an_index_with_a_file_cut_off_is_missing_and_can_be_built_again(file: str, tmp_path: Path) -> None:
     build_index(tmp_path / "k", PUMPS, LetterCounts())
-    (tmp_path / "k" / file).write_bytes(b"")
+    [data] = (tmp_path / "k").glob("data-*")
+    (data / file).write_bytes(b"")
 
     with pytest.raises(KnowledgeMissing):
         open_index(tmp_path / "k", LetterCounts())
