@@ -23,6 +23,9 @@ TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f41157
 """What the files of the default embedder must be; other bytes are refused."""
 
 MAX_TOKENS = 256
+MAX_CHARACTERS = 20 * MAX_TOKENS
+"""Characters that are looked at; more than `MAX_TOKENS` hold, so that a pasted book costs no seconds."""
+
 BATCH = 4
 """Texts embedded at once; larger batches are slower and take gigabytes (notes on MiniLM int8)."""
 
@@ -84,7 +87,7 @@ class OnnxEmbedder(Embeddings):
         return result
 
     def _embed_batch(self, texts: list[str]) -> Vectors:
-        encoded = self._tokenizer.encode_batch(texts)
+        encoded = self._tokenizer.encode_batch([_readable(text) for text in texts])
         ids = np.array([one.ids for one in encoded], np.int64)
         mask = np.array([one.attention_mask for one in encoded], np.int64)
         given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
@@ -102,12 +105,14 @@ class OnnxEmbedder(Embeddings):
         return unit
 
     def query(self, text: str) -> Vectors:
-        """Return the vector of a question; the last ones asked for are remembered."""
+        """Return the vector of a question, not to be written to; the last ones asked for are remembered."""
+        text = _readable(text)
         with self._lock:
             if text in self._known:
                 self._known.move_to_end(text)
                 return self._known[text]
         vector: Vectors = self._embed_batch([text])[0]
+        vector.flags.writeable = False
         with self._lock:
             self._known[text] = vector
             if len(self._known) > REMEMBERED:
@@ -134,7 +139,9 @@ class OnnxEmbedder(Embeddings):
 def open_embedder(name: str = "minilm") -> OnnxEmbedder:
     """Open the embedder that comes along, or one in a folder with `model.onnx` and `tokenizer.json`.
 
-    The folder may hold `embedder.json` with `{"pooling": "cls"}` (bge models) or `"mean"` (the default).
+    The folder may hold `embedder.json`, which says how the states of the tokens become one vector:
+    `{"pooling": "mean"}`, the default, for MiniLM and e5; `{"pooling": "cls"}` (the state of the first
+    token) for bge. The wrong one raises no error: its vectors look right and find less.
 
     Raises:
         EmbedderUnusable: it is not there, or not what it should be.
@@ -155,7 +162,7 @@ def open_embedder(name: str = "minilm") -> OnnxEmbedder:
         digest = hashlib.sha256(model.read_bytes()).hexdigest()
         return OnnxEmbedder(folder.name, model, tokenizer, pooling=_pooling(about), digest=digest)
     except Exception as error:
-        raise EmbedderUnusable(name, str(error).splitlines()[0][:160]) from error
+        raise EmbedderUnusable(name, (str(error) or type(error).__name__).splitlines()[0][:160]) from error
 
 
 def _pooling(about: Path) -> Pooling:
@@ -170,6 +177,11 @@ def embedder_identity(embedder: Embeddings) -> str:
     """Return what an index remembers of its embedder."""
     known = getattr(embedder, "identity", None) or getattr(embedder, "model_id", None)
     return str(known or type(embedder).__name__)
+
+
+def _readable(text: str) -> str:
+    """Return what the tokenizer can take: no half characters, and not a whole book."""
+    return text[:MAX_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
 
 
 def _packaged(package: str, file: str) -> Path:

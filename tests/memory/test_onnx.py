@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,32 @@ def test_what_means_the_same_is_near(embedder: OnnxEmbedder) -> None:
     leak, drip, song = embedder.embed(["The seal leaks.", "Oil drips from the gasket.", "She sang a song."])
 
     assert float(leak @ drip) > float(leak @ song) + 0.1
+
+
+@pytest.mark.parametrize("text", ["half a character \ud800", "\x00", "valve " * 400_000, "x" * 2_000_000])
+def test_no_text_is_too_odd_or_too_long(text: str, embedder: OnnxEmbedder) -> None:
+    [vector] = embedder.embed([text])
+
+    assert abs(float(np.linalg.norm(vector)) - 1) < 1e-5
+    assert len(embedder.query(text)) == 384
+
+
+def test_a_long_question_is_remembered_by_what_was_read_of_it(embedder: OnnxEmbedder) -> None:
+    assert embedder.query("seal " * 5_000) is embedder.query("seal " * 6_000)
+
+
+def test_nobody_can_change_a_vector_that_is_remembered(embedder: OnnxEmbedder) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        embedder.query("seal")[0] = 1
+
+
+def test_threads_that_ask_at_once_get_what_one_would_get(embedder: OnnxEmbedder) -> None:
+    texts = [f"Alarm {number} of the pump" for number in range(40)]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(embedder.query, texts))
+
+    for text, vector in zip(texts, together, strict=True):
+        np.testing.assert_array_equal(vector, embedder.embed([text])[0])
 
 
 def test_no_texts_have_no_vectors(embedder: OnnxEmbedder) -> None:
