@@ -4,7 +4,6 @@
 here. Turns asked in Studio are looked at, not recorded.
 """
 
-import random
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -121,7 +120,6 @@ async def _context(query: str, thread: str) -> GraphContext:
         raw_query=query,
         request_id=request_id,
         now=lambda: datetime.now(UTC),
-        rng=random.Random(request_id),
         log=log,
     )
 

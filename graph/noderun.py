@@ -118,6 +118,8 @@ def _tell(
 ) -> None:
     """Stream what a client may see of this run."""
     log = context.log
+    if not log.is_heard:
+        return
     log.send(
         "node",
         {"node": name, "run": run, "duration_ms": round(duration_ms, 3), "attempts": len(attempts)},

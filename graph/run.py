@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import random
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
@@ -65,7 +64,6 @@ async def run_turn(
         raw_query=request.query,
         request_id=request.request_id,
         now=now,
-        rng=random.Random(request.request_id),
         log=log,
     )
     state = await _invoke(graph, context, request)
@@ -193,6 +191,8 @@ async def _store(reply: TurnReply, log: TurnLog, sink: EventSink) -> TurnReply:
 
 def _stream_reply(reply: TurnReply, log: TurnLog) -> None:
     """Stream the text, the citations and the whole reply; nothing of it leaves before the last guard."""
+    if not log.is_heard:
+        return
     words = reply.reply.split(" ")
     for start in range(0, len(words), TOKEN_WORDS):
         piece = " ".join(words[start : start + TOKEN_WORDS])

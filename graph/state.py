@@ -1,6 +1,5 @@
 """What a turn knows: the state that nodes read, the updates they return, the context they use."""
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -236,8 +235,6 @@ class GraphContext:
     request_id: str
     now: Callable[[], datetime]
     """The clock (aware UTC)."""
-
-    rng: random.Random
 
     log: TurnLog
     """Takes note of model and tool calls, and of what had to be replaced."""

@@ -66,6 +66,11 @@ class TurnLog:
         self._runs: dict[str, int] = {}
         self._start = time.perf_counter()
 
+    @property
+    def is_heard(self) -> bool:
+        """True when somebody listens; what is only sent need not be made otherwise."""
+        return self._emit is not None
+
     def elapsed_ms(self) -> float:
         """Return the time since the turn began (milliseconds)."""
         return (time.perf_counter() - self._start) * 1000

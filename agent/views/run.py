@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from agent.views.html import run_html
 from agent.views.markup import is_degraded
-from agent.views.svg import graph_svg
+from agent.views.svg import graph_svg, guidance_svg
 from agent.views.text import reply_text, timeline_text
 from agent.views.words import label_of, time_taken
 from graph.trace import NodeRun, Trace
@@ -57,6 +57,11 @@ class Run:
         """The machine with the path that this turn took."""
         broken = {run.node for run in self.trace.runs if is_degraded(run)}
         return Drawing(graph_svg(self.trace.path, degraded=broken))
+
+    @property
+    def guidance(self) -> Drawing:
+        """The likely next steps with their confidence, or why there are none."""
+        return Drawing(guidance_svg(self.reply.guidance))
 
     def __getitem__(self, key: str | tuple[str, int]) -> NodeRun:
         """Return a node run: `run["judge"]` the first of that node, `run["judge", 2]` the second.

@@ -24,8 +24,8 @@ from memory.records import Guidance, Suggestion
 BLUE, RED = "#2f81f7", "#e5484d"
 """Strong enough on white and on black, so that one picture serves both."""
 
-UNTAKEN = 0.42
-"""Opacity of what a turn did not touch."""
+UNTAKEN = 0.62
+"""Opacity of what a turn did not touch; the least at which small text keeps a contrast of 4.5 on white."""
 
 MOST_ROWS = 60
 """Node runs drawn; a turn has far fewer, a broken log may have any number."""
@@ -57,7 +57,8 @@ def graph_svg(path: Sequence[str] = (), *, degraded: Collection[str] = ()) -> st
 
 
 def _edge(edge: machine.Edge, times: int, has_path: bool) -> str:
-    way = f"{edge.source} → {edge.target}" + (f": {edge.route}" if edge.route else "")
+    route = "accept or refuse" if edge.route == "accept" else edge.route
+    way = f"{edge.source} → {edge.target}" + (f": {route}" if route else "")
     count = f" ×{times}" if times > 1 else ""
     labels = _text(*edge.label, f"{edge.route}{count}", size=11, anchor=edge.anchor) if edge.route else ""
     if edge.route == "accept":
@@ -219,7 +220,7 @@ def _hatch(x: float, y: int, width: float) -> str:
 
 # --- guidance ----------------------------------------------------------------------------------
 
-_GUIDANCE_WIDTH, _GUIDANCE_LEFT, _GUIDANCE_BAR = 640, 8, 624
+_GUIDANCE_WIDTH, _GUIDANCE_LEFT, _GUIDANCE_BAR, _GUIDANCE_ROW = 640, 8, 624, 66
 
 
 def guidance_svg(guidance: Guidance) -> str:
@@ -232,8 +233,8 @@ def guidance_svg(guidance: Guidance) -> str:
             "Guidance",
             [_text(8, 21, f"No suggestion: {without_guidance(guidance)}", size=13)],
         )
-    parts = [_suggestion(number, one, 4 + 52 * number) for number, one in enumerate(rows)]
-    return _picture(_GUIDANCE_WIDTH, 4 + 52 * len(rows), "Likely next steps", parts)
+    parts = [_suggestion(number, one, 4 + _GUIDANCE_ROW * number) for number, one in enumerate(rows)]
+    return _picture(_GUIDANCE_WIDTH, 4 + _GUIDANCE_ROW * len(rows), "Likely next steps", parts)
 
 
 def _suggestion(number: int, one: Suggestion, y: int) -> str:
@@ -243,8 +244,8 @@ def _suggestion(number: int, one: Suggestion, y: int) -> str:
     right = _GUIDANCE_LEFT + _GUIDANCE_BAR
     return (
         f"<g><title>{escape(f'{one_line(one.label, 200)}: {percent(one.confidence)}{why}')}</title>"
-        + _text(_GUIDANCE_LEFT, y + 16, f"{number + 1}. {one_line(one.label, 36)}", size=13.5, bold=True)
-        + _text(right - 52, y + 16, facts, size=11.5, anchor="end", opacity=0.75)
+        + _text(_GUIDANCE_LEFT, y + 16, f"{number + 1}. {one_line(one.label, 38)}", size=13.5, bold=True)
+        + _text(_GUIDANCE_LEFT, y + 51, facts, size=11.5, opacity=0.75)
         + _text(right, y + 16, percent(one.confidence), size=13.5, anchor="end", bold=True)
         + f'<rect x="{_GUIDANCE_LEFT}" y="{y + 25}" width="{_GUIDANCE_BAR}" height="9" rx="4.5" '
         f'fill="currentColor" fill-opacity=".12"/>'

@@ -119,6 +119,7 @@ def test_a_notebook_shows_a_run_as_page_and_as_text(lab: Lab) -> None:
     assert "query_analyzer" in shown["text/plain"]
     assert "<svg" in shown["text/html"] and "<script" not in shown["text/html"]
     assert run.graph._repr_html_().startswith("<svg")
+    assert "Guidance" in run.guidance._repr_html_() or "Likely next steps" in run.guidance._repr_html_()
 
 
 def test_every_repr_is_one_line(lab: Lab) -> None:

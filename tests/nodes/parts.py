@@ -1,6 +1,5 @@
 """What a single node needs to run: a context of the small domain with everything else switched off."""
 
-import random
 from typing import Any
 
 from graph.state import GraphContext, Services, Skills
@@ -58,7 +57,6 @@ def context(
         raw_query=raw_query,
         request_id="r-1",
         now=lambda: START,
-        rng=random.Random(7),
         log=log,
     )
 
