@@ -1,12 +1,17 @@
 """Words and sentences: what writer, judge and analyzer take text for."""
 
 import re
+import zlib
 from functools import lru_cache
 
 import snowballstemmer
 
 WORD = re.compile(r"[A-Za-z0-9]+(?:[-.'/_][A-Za-z0-9]+)*")
 """A word; codes such as `A-101`, `LO-3.2` or `s3:GetObject` stay whole or nearly so."""
+
+_ANY_WORD = re.compile(r"\w+")
+WORDS_AT_MOST = 48
+"""Words of a step's text that the learner looks at; what was said last says most."""
 
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 """What a compound is made of: `IAMPolicy` is `IAM` and `Policy`."""
@@ -47,6 +52,14 @@ def terms(text: str) -> list[str]:
     """
     words = (word for word in WORD.findall(text) if word.lower() not in STOP_WORDS)
     return [stem(part) for word in words for part in _parts(word)]
+
+
+def word_keys(text: str) -> list[int]:
+    """Return a number (CRC-32) for each of the last `WORDS_AT_MOST` words, in order, in whatever script.
+
+    Learner and pattern index know words by these numbers, so that no text is stored with a release.
+    """
+    return [zlib.crc32(word.encode()) for word in _ANY_WORD.findall(text.lower())[-WORDS_AT_MOST:]]
 
 
 def _parts(word: str) -> list[str]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.text import clip, is_step, sentences, stem, terms
+from memory.text import clip, is_step, sentences, stem, terms, word_keys
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,11 @@ def test_a_cut_text_is_never_longer_than_asked_and_a_short_one_stays(text: str, 
 
     assert len(cut) <= limit
     assert cut == text or (cut.endswith("…") and text.startswith(cut[:-1]) and len(text) > limit)
+
+
+def test_words_of_any_script_have_stable_numbers_and_only_the_last_ones_count():
+    assert word_keys("Oil PRESSURE, Öl-Druck 油圧") == word_keys("oil pressure öl druck 油圧")
+    assert word_keys("abc") == [891568578]
+    assert word_keys(" ".join(f"w{n}" for n in range(100)))[-1] == word_keys("w99")[0]
+    assert len(word_keys("again " * 100)) == 48
+    assert word_keys("") == []
