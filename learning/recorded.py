@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import random
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Annotated
@@ -12,6 +12,7 @@ from typing import IO, Annotated
 from pydantic import Field, ValidationError, model_validator
 
 from domains.model import SampleFlow, SampleStep
+from learning.sessions import CODES, SessionRow, Sessions, make_sessions
 from memory.errors import AgentError
 from memory.ids import make_event_id
 from memory.records import Outcome, Record, SessionCompleted, SessionEvent, TurnFinished, parse_step
@@ -163,6 +164,31 @@ def recorded_events(
         **common,
     )
     return [*events, end]
+
+
+def recorded_sessions(rows: Iterable[RecordedSession], *, tenant: str = "local") -> Sessions:
+    """Return recorded sessions as columns, straight from their log: no lake, no redaction, no limit.
+
+    For measuring. Users become keys; a session without a user is a user of its own. Sessions stand in
+    the order of the log, labels are numbered in alphabetical order.
+    """
+    keys: dict[str, str] = {}
+    return make_sessions(_row(row, tenant, keys) for row in rows)
+
+
+def _row(row: RecordedSession, tenant: str, keys: dict[str, str]) -> SessionRow:
+    name = row.user_id or row.session_id
+    user = keys.get(name) or keys.setdefault(name, user_key(tenant, name))
+    start = EPOCH.timestamp() if row.start is None else row.start
+    times = row.times or [number * STEP_S for number in range(len(row.labels))]
+    return SessionRow(
+        row.session_id,
+        user,
+        row.labels,
+        [start + at for at in times],
+        CODES[OUTCOMES[row.success]],
+        row.texts,
+    )
 
 
 # --- sample sessions -------------------------------------------------------------------------------

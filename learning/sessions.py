@@ -1,6 +1,7 @@
 """Sessions from events: the steps of each in order, with its outcome."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from array import array
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
@@ -16,12 +17,20 @@ from memory.records import (
     Step,
     TurnFinished,
 )
+from memory.text import word_keys
 
 STEPS_AT_MOST = 2_000
 """Steps of one session that are looked at; what is longer is a machine, and its tail adds nothing."""
 
-SOLVED, UNSOLVED, UNKNOWN = 1, 0, -1
-"""Codes of outcomes; an escalated session counts as unsolved."""
+SOLVED, UNSOLVED, ESCALATED, UNKNOWN = 1, 0, 2, -1
+"""Codes of outcomes: known is what is not `UNKNOWN`, failed is what is known and not `SOLVED`."""
+
+CODES: dict[Outcome, int] = {
+    "solved": SOLVED,
+    "unsolved": UNSOLVED,
+    "escalated": ESCALATED,
+    "unknown": UNKNOWN,
+}
 
 
 RECORDED = "recorded"
@@ -41,7 +50,6 @@ class Turn(NamedTuple):
     """Unix time (seconds)."""
 
     query: str
-    """What to classify; "" where the label stands."""
 
     step: Step
     label_source: str
@@ -91,10 +99,79 @@ class Sessions:
 
     user_keys: list[str]
     outcomes: NDArray[np.int8]
-    """`SOLVED`, `UNSOLVED` or `UNKNOWN`, one a session."""
+    """`SOLVED`, `UNSOLVED`, `ESCALATED` or `UNKNOWN`, one a session."""
+
+    words: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
+    """`memory.text.word_keys` of what the user said at each step, one step after the other."""
+
+    word_offsets: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Step `n` has the words `word_offsets[n]` to `word_offsets[n + 1]`; left out, no step has any."""
+
+    def __post_init__(self) -> None:
+        if not len(self.word_offsets):
+            object.__setattr__(self, "word_offsets", np.zeros(len(self.steps) + 1, np.int64))
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+class SessionRow(NamedTuple):
+    """One session, to make columns from."""
+
+    session_id: str
+    user: str
+    """Key of the user (`user_key`)."""
+
+    labels: Sequence[str]
+    times: Sequence[float]
+    """Unix time of each step (seconds)."""
+
+    outcome: int = UNKNOWN
+    texts: Sequence[str] | None = None
+    """What the user said at each step."""
+
+
+def make_sessions(rows: Iterable[SessionRow]) -> Sessions:
+    """Return rows as columns, in the order given; labels are numbered in alphabetical order."""
+    numbers: dict[str, int] = {}
+    users: dict[str, int] = {}
+    ids: list[str] = []
+    steps, times, offsets = array("i"), array("d"), array("q", [0])
+    owners, outcomes = array("i"), array("b")
+    texts: list[str] = []
+    for row in rows:
+        ids.append(row.session_id)
+        steps.extend([numbers.setdefault(label, len(numbers)) for label in row.labels])
+        times.extend(row.times)
+        texts.extend(row.texts if row.texts is not None else [""] * len(row.labels))
+        offsets.append(len(steps))
+        owners.append(users.setdefault(row.user, len(users)))
+        outcomes.append(row.outcome)
+    words, word_offsets = words_of(texts)
+    return sort_labels(
+        Sessions(
+            ids,
+            list(numbers),
+            np.array(steps, np.int32),
+            np.array(times, np.float64),
+            np.array(offsets, np.int64),
+            np.array(owners, np.int32),
+            list(users),
+            np.array(outcomes, np.int8),
+            words,
+            word_offsets,
+        )
+    )
+
+
+def words_of(texts: Iterable[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Return the words of all texts as one column, and where each text begins in it."""
+    words, offsets = array("I"), array("q", [0])
+    for text in texts:
+        if text:
+            words.extend(word_keys(text))
+        offsets.append(len(words))
+    return np.array(words, np.uint32), np.array(offsets, np.int64)
 
 
 async def gather(events: AsyncIterator[SessionEvent]) -> Gathered:
@@ -126,7 +203,7 @@ def _turn(event: TurnFinished, shared: dict[Any, Any]) -> Turn:
         once(event.user),
         event.turn,
         event.at.timestamp(),
-        "" if event.label_source == RECORDED else event.query,
+        event.query,
         once(Step(intent=event.intent, topic=event.topic)),
         once(event.label_source),
     )
@@ -143,33 +220,23 @@ def arrange(found: Gathered, named: Mapping[str, Step]) -> Sessions:
     by_session: dict[str, list[Turn]] = {}
     for turn in found.turns.values():
         by_session.setdefault(turn.session_id, []).append(turn)
-    ids = sorted(by_session)
-    numbers: dict[str, int] = {}
-    users: dict[str, int] = {}
-    steps: list[int] = []
-    times: list[float] = []
-    offsets, owners, outcomes = [0], [], []
-    for session_id in ids:
-        turns = sorted(by_session[session_id], key=_place)[:STEPS_AT_MOST]
-        for turn in turns:
-            label = named.get(turn.event_id, turn.step).label
-            if label != "none":
-                steps.append(numbers.setdefault(label, len(numbers)))
-                times.append(turn.at)
-        offsets.append(len(steps))
-        owners.append(users.setdefault(turns[0].user, len(users)))
-        outcomes.append(_outcome(session_id, found))
-    return _sort_labels(
-        Sessions(
-            ids,
-            list(numbers),
-            np.array(steps, np.int32),
-            np.array(times, np.float64),
-            np.array(offsets, np.int64),
-            np.array(owners, np.int32),
-            list(users),
-            np.array(outcomes, np.int8),
-        )
+    return make_sessions(
+        _row(session_id, turns, found, named) for session_id, turns in sorted(by_session.items())
+    )
+
+
+def _row(session_id: str, turns: list[Turn], found: Gathered, named: Mapping[str, Step]) -> SessionRow:
+    """Put the turns of one session in order; a turn that nobody could name is no step."""
+    in_order = sorted(turns, key=_place)[:STEPS_AT_MOST]
+    labels = [named.get(turn.event_id, turn.step).label for turn in in_order]
+    kept = [(label, turn) for label, turn in zip(labels, in_order, strict=True) if label != "none"]
+    return SessionRow(
+        session_id,
+        in_order[0].user,
+        [label for label, _ in kept],
+        [turn.at for _, turn in kept],
+        _outcome(session_id, found),
+        [turn.query for _, turn in kept],
     )
 
 
@@ -181,12 +248,10 @@ def _place(turn: Turn) -> tuple[int, float, str]:
 def _outcome(session_id: str, found: Gathered) -> int:
     """The user's own word counts first, then how the session was completed."""
     word = found.feedback.get(session_id) or found.completed.get(session_id)
-    if word is None:
-        return UNKNOWN
-    return SOLVED if word.outcome == "solved" else UNSOLVED
+    return UNKNOWN if word is None else CODES[word.outcome]
 
 
-def _sort_labels(sessions: Sessions) -> Sessions:
+def sort_labels(sessions: Sessions) -> Sessions:
     """Number labels in alphabetical order, so that the same log gives the same numbers."""
     order = sorted(range(len(sessions.labels)), key=lambda number: sessions.labels[number])
     rank = np.empty(len(order), np.int32)
@@ -200,18 +265,29 @@ def _sort_labels(sessions: Sessions) -> Sessions:
 
 def choose(sessions: Sessions, chosen: Iterable[int]) -> Sessions:
     """Return some of the sessions, in the order given, with the same labels and users."""
-    numbers = list(chosen)
-    spans = [(int(sessions.offsets[n]), int(sessions.offsets[n + 1])) for n in numbers]
-    places = np.concatenate([np.arange(a, b) for a, b in spans]) if spans else np.zeros(0, np.int64)
+    numbers = np.fromiter(chosen, np.int64)
+    places, offsets = spread(sessions.offsets, numbers)
+    words, word_offsets = spread(sessions.word_offsets, places)
     return replace(
         sessions,
         ids=[sessions.ids[n] for n in numbers],
         steps=sessions.steps[places],
         times=sessions.times[places],
-        offsets=np.concatenate([[0], np.cumsum([b - a for a, b in spans])]).astype(np.int64),
+        offsets=offsets,
         users=sessions.users[numbers],
         outcomes=sessions.outcomes[numbers],
+        words=sessions.words[words],
+        word_offsets=word_offsets,
     )
+
+
+def spread(
+    offsets: NDArray[np.int64], chosen: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places of all members of the `chosen` spans of `offsets`, and the offsets of these."""
+    lengths = offsets[chosen + 1] - offsets[chosen]
+    after = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return np.arange(after[-1]) + np.repeat(offsets[chosen] - after[:-1], lengths), after
 
 
 def moment(seconds: float) -> datetime:

@@ -2,10 +2,12 @@
 
 import gzip
 import json
+from dataclasses import fields
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,11 +23,15 @@ from learning.recorded import (
     RecordedSession,
     read_recorded,
     recorded_events,
+    recorded_sessions,
     sample_sessions,
 )
+from learning.sessions import Sessions, arrange, gather
 from memory.records import SessionCompleted, TurnFinished
 from memory.redact import user_key
-from tests.learning.logs import Visit, sessions_of
+from tests.learning.logs import Visit, sessions_of, stream
+
+pytestmark = pytest.mark.anyio
 
 GOOD = {"session_id": "s-1", "labels": ["alarm/pressure", "repair"], "texts": ["It rises.", "How?"]}
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -44,6 +50,11 @@ def refusal(file: Path) -> str:
         list(read_recorded(file))
     assert caught.value.fix
     return str(caught.value)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +217,25 @@ def test_any_row_that_is_read_can_be_replayed_twice(
 
     assert events == recorded_events(session, tenant="acme", domain="pumps")
     assert [f"{e.intent}/{e.topic}" if e.topic else e.intent for e in events[:-1]] == labels  # type: ignore[union-attr]
+
+
+# --- columns -------------------------------------------------------------------------------------
+
+
+async def test_columns_of_recorded_sessions_are_those_of_their_events() -> None:
+    rows = [
+        RecordedSession(session_id="a", labels=["repair/pump", "alarm"], texts=["Mend it", ""], success=True),
+        RecordedSession(session_id="b", user_id="ann", labels=["alarm"], times=[5], start=1e9),
+        RecordedSession(session_id="c", user_id="ann", labels=["bye"], success=False),
+    ]
+    events = [event for row in rows for event in recorded_events(row, tenant="acme", domain="pumps")]
+
+    straight = recorded_sessions(rows, tenant="acme")
+
+    by_events = arrange(await gather(stream(events)), {})
+    for column in fields(Sessions):
+        one, other = getattr(straight, column.name), getattr(by_events, column.name)
+        assert np.array_equal(one, other), column.name
 
 
 # --- sample sessions -------------------------------------------------------------------------------

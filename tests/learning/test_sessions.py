@@ -7,8 +7,20 @@ import numpy as np
 import pytest
 
 from learning import sessions as sessions_module
-from learning.sessions import SOLVED, UNKNOWN, UNSOLVED, Sessions, arrange, choose, gather
+from learning.sessions import (
+    ESCALATED,
+    SOLVED,
+    UNKNOWN,
+    UNSOLVED,
+    SessionRow,
+    Sessions,
+    arrange,
+    choose,
+    gather,
+    make_sessions,
+)
 from memory.records import SessionEvent, Step
+from memory.text import word_keys
 from tests.learning.logs import START, USERS, over, said, stream, turn_event
 
 pytestmark = pytest.mark.anyio
@@ -69,7 +81,7 @@ async def test_any_order_of_the_same_events_gives_the_same_sessions() -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "code"),
-    [("solved", SOLVED), ("unsolved", UNSOLVED), ("escalated", UNSOLVED), ("unknown", UNKNOWN)],
+    [("solved", SOLVED), ("unsolved", UNSOLVED), ("escalated", ESCALATED), ("unknown", UNKNOWN)],
 )
 async def test_a_completion_says_how_it_ended(outcome: str, code: int) -> None:
     found = await arranged(turn_event("s", 1, "alarm"), over("s", outcome))
@@ -184,3 +196,37 @@ async def test_no_events_make_no_sessions() -> None:
 
     assert (len(found), found.labels) == (0, [])
     assert np.array_equal(found.offsets, [0])
+
+
+def words(found: Sessions, step: int) -> list[int]:
+    return found.words[found.word_offsets[step] : found.word_offsets[step + 1]].tolist()
+
+
+async def test_every_step_keeps_the_words_that_were_said() -> None:
+    found = await arranged(
+        turn_event("s", 2, "repair", query="How do I mend it?", label_source="local:centroid"),
+        turn_event("s", 1, "alarm", query="Pressure rises"),
+        turn_event("t", 1, "order", query=""),
+    )
+
+    said_words = [words(found, step) for step in range(3)]
+
+    assert said_words == [word_keys("Pressure rises"), word_keys("How do I mend it?"), []]
+
+
+def test_chosen_sessions_keep_their_words() -> None:
+    rows = [
+        SessionRow(f"s-{n}", USERS[0], ["a", "b"], [0, 1], texts=[f"one {n}", f"two {n}"]) for n in range(3)
+    ]
+
+    chosen = choose(make_sessions(rows), [2, 0])
+
+    said_words = [words(chosen, step) for step in range(4)]
+    assert said_words == [word_keys(text) for text in ("one 2", "two 2", "one 0", "two 0")]
+
+
+def test_sessions_without_texts_have_no_words() -> None:
+    found = make_sessions([SessionRow("s", USERS[0], ["b", "a"], [0, 1])])
+
+    assert found.word_offsets.tolist() == [0, 0, 0]
+    assert [words(found, step) for step in range(2)] == [[], []]
