@@ -1,16 +1,23 @@
-"""Batch classification: names the steps that nobody has named yet, or that another classifier has."""
+"""Batch classification: names the turns that nobody has named yet, or that another classifier has.
+
+What was named lies in `processed/intents/year=/month=/day=` by the day of the turn, so that nothing is asked
+twice; a file is whole or absent, and the same turns give the same file.
+"""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graph.state import Classifier
 from learning.progress import Progress
-from learning.sessions import RECORDED, Turn
-from memory.records import Step
+from learning.sessions import RECORDED, Turn, moment
+from memory.errors import AgentError, StorageFailed
+from memory.records import Analysis, Step
 
 BATCH = 512
 """Turns classified and stored at once: what an interruption can cost."""
@@ -18,62 +25,200 @@ BATCH = 512
 SCHEMA = pa.schema(
     [
         ("event_id", pa.string()),
+        ("session_id", pa.string()),
+        ("user", pa.string()),
+        ("at", pa.timestamp("us", tz="UTC")),
         ("intent", pa.string()),
         ("topic", pa.string()),
         ("confidence", pa.float32()),
+        ("topic_confidence", pa.float32()),
         ("classifier", pa.string()),
+        ("named_by", pa.string()),
     ]
 )
+"""`classifier` is who was asked; `named_by` is another one where the answer of the first was of no use."""
+
+READ = ["event_id", "intent", "topic", "confidence", "named_by"]
+
+
+class BatchClassifier(Protocol):
+    """Names many texts at once; every `Classifier` is one."""
+
+    identity: str
+    """Name and version; a change makes the learner classify again."""
+
+    async def classify(self, texts: Sequence[str]) -> Sequence[Analysis | None]:
+        """Return intent and topic of each text; `None` for one that it cannot name and never will.
+
+        Raises:
+            ClassifierDown: it cannot be reached now.
+        """
+        ...
+
+
+class ClassifierDown(AgentError):
+    """A classifier that others run did not answer."""
+
+    code = "learning.classifier_down"
+    kind = "unavailable"
+
+    def __init__(self, identity: str, reason: str) -> None:
+        super().__init__(
+            f"The classifier `{identity}` does not answer: {reason}.",
+            fix="Run `slipstream learn` again later, or with `--model local`.",
+        )
+
+
+class Naming(NamedTuple):
+    """What a turn was named."""
+
+    step: Step
+    confidence: float
+    """Calibrated probability that the intent is right (0 to 1)."""
+
+    by: str
+    """Identity of the classifier that said so."""
+
+
+class Named(NamedTuple):
+    """The result of a run."""
+
+    steps: dict[str, Step]
+    """By event id, of all turns that the classifier should name."""
+
+    new: int
+    """Turns that were named in this run (count)."""
 
 
 async def classify_turns(
-    turns: Iterable[Turn], classifier: Classifier, folder: Path, on_progress: Progress
-) -> dict[str, Step]:
-    """Return the steps of all turns that `classifier` should name, by event id.
+    turns: Iterable[Turn],
+    classifier: BatchClassifier,
+    folder: Path,
+    on_progress: Progress,
+    *,
+    fallback: Classifier | None = None,
+) -> Named:
+    """Name all turns that `classifier` should name, asking only about those it has not named before.
 
-    Results lie in `folder` (`processed/intents`), one folder a classifier; a second run finds them there.
+    `fallback` names what the classifier cannot; while that cannot be reached it names all, for this run only.
+
+    Raises:
+        ClassifierDown: the classifier cannot be reached, and there is no fallback.
+        StorageFailed: the disk is full or refuses.
     """
-    store = folder / f"classifier={hashlib.sha256(classifier.identity.encode()).hexdigest()[:16]}"
-    known = _read(store)
-    wanted = [
-        turn for turn in turns if turn.label_source not in (RECORDED, classifier.identity) and turn.query
-    ]
-    new = sorted((turn for turn in wanted if turn.event_id not in known), key=lambda turn: turn.event_id)
+    wanted = [t for t in turns if t.label_source not in (RECORDED, classifier.identity) and t.query]
+    known = stored_intents(folder, classifier.identity)
+    new = sorted((turn for turn in wanted if turn.event_id not in known), key=_place)
+    asked = classifier
     for start in range(0, len(new), BATCH):
         batch = new[start : start + BATCH]
-        found = await classifier.classify([turn.query for turn in batch])
-        rows = [
-            {
-                "event_id": turn.event_id,
-                "intent": analysis.intent,
-                "topic": analysis.topic,
-                "confidence": analysis.intent_confidence,
-                "classifier": classifier.identity,
-            }
-            for turn, analysis in zip(batch, found, strict=True)
-        ]
-        _write(store, rows)
-        known |= {turn.event_id: analysis.step for turn, analysis in zip(batch, found, strict=True)}
-        on_progress("intents", start + len(batch), len(new), "turns named")
-    return {turn.event_id: known[turn.event_id] for turn in wanted}
-
-
-def _read(store: Path) -> dict[str, Step]:
-    known: dict[str, Step] = {}
-    for file in sorted(store.glob("*.parquet")):
         try:
-            table = pq.read_table(file, columns=["event_id", "intent", "topic"], partitioning=None)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError):
-            continue  # damaged: its turns are named again
+            found = await _name(batch, asked, fallback)
+        except ClassifierDown:
+            if fallback is None:
+                raise
+            asked = fallback
+            found = await _name(batch, asked, None)
+        _store(folder, asked.identity, [turn for turn in batch if turn.event_id in found], found)
+        known |= {event_id: _naming(analysis, by) for event_id, (analysis, by) in found.items()}
+        on_progress("intents", start + len(batch), len(new), "turns named")
+    steps = {turn.event_id: known[turn.event_id].step for turn in wanted if turn.event_id in known}
+    return Named(steps, len(new))
+
+
+def stored_intents(folder: Path, identity: str) -> dict[str, Naming]:
+    """Return by event id what a classifier has named before; damaged files count as absent."""
+    known: dict[str, Naming] = {}
+    for file in sorted(folder.glob(f"year=*/month=*/day=*/{_prefix(identity)}-*.parquet")):
+        try:
+            table = pq.read_table(file, columns=READ, partitioning=None)
+        except (pa.ArrowException, OSError):
+            continue  # its turns are named again
         for row in table.to_pylist():
-            known[row["event_id"]] = Step(intent=row["intent"], topic=row["topic"])
+            step = Step(intent=row["intent"], topic=row["topic"])
+            known[row["event_id"]] = Naming(step, row["confidence"], row["named_by"])
     return known
 
 
-def _write(store: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    """Write a batch whole or not at all; its name follows from the turns in it."""
-    store.mkdir(parents=True, exist_ok=True)
-    name = hashlib.sha256("".join(str(row["event_id"]) for row in rows).encode()).hexdigest()[:32]
-    beside = store / f".{name}.new"
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=SCHEMA), beside, compression="zstd")
-    beside.replace(store / f"{name}.parquet")
+def count_unlearned(turns: Iterable[Turn], named: Named, learned_until_s: float | None) -> int:
+    """Return how many intents are new since the last release: what `learn_after` is compared with.
+
+    Counts turns after `learned_until_s` (Unix time of the newest turn of the live release; `None` without
+    one), whoever named them, or the turns named just now where those are more: late or renamed ones.
+    """
+    after = float("-inf") if learned_until_s is None else learned_until_s
+    return max(sum(turn.at > after for turn in turns), named.new)
+
+
+def _place(turn: Turn) -> tuple[float, str]:
+    return turn.at, turn.event_id
+
+
+def _day(turn: Turn) -> str:
+    return f"{moment(turn.at):year=%Y/month=%m/day=%d}"
+
+
+def _naming(analysis: Analysis, by: str) -> Naming:
+    return Naming(analysis.step, analysis.intent_confidence, by)
+
+
+async def _name(
+    batch: Sequence[Turn], classifier: BatchClassifier, fallback: Classifier | None
+) -> dict[str, tuple[Analysis, str]]:
+    """Return by event id what was found and who found it."""
+    found: dict[str, tuple[Analysis, str]] = {}
+    open_turns: list[Turn] = []
+    for turn, analysis in zip(batch, await classifier.classify([t.query for t in batch]), strict=True):
+        if analysis is None:
+            open_turns.append(turn)
+        else:
+            found[turn.event_id] = (analysis, classifier.identity)
+    if fallback is not None and open_turns:
+        guessed = await fallback.classify([turn.query for turn in open_turns])
+        for turn, guess in zip(open_turns, guessed, strict=True):
+            found[turn.event_id] = (guess, fallback.identity)
+    return found
+
+
+# --- files -------------------------------------------------------------------------------------------
+
+
+def _prefix(identity: str) -> str:
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def _store(
+    folder: Path, identity: str, turns: Sequence[Turn], found: Mapping[str, tuple[Analysis, str]]
+) -> None:
+    """Write a file for each day of the turns, which come in order of time."""
+    for day, members in groupby(turns, key=_day):
+        rows = [_row(turn, identity, *found[turn.event_id]) for turn in members]
+        digest = hashlib.sha256("".join(str(row["event_id"]) for row in rows).encode()).hexdigest()
+        _write(folder / day / f"{_prefix(identity)}-{digest[:24]}.parquet", rows)
+
+
+def _row(turn: Turn, identity: str, analysis: Analysis, by: str) -> dict[str, object]:
+    return {
+        "event_id": turn.event_id,
+        "session_id": turn.session_id,
+        "user": turn.user,
+        "at": moment(turn.at),
+        "intent": analysis.intent,
+        "topic": analysis.topic,
+        "confidence": analysis.intent_confidence,
+        "topic_confidence": analysis.topic_confidence,
+        "classifier": identity,
+        "named_by": by,
+    }
+
+
+def _write(file: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write beside and rename: readers see the whole file or none."""
+    beside = file.with_name(f".{file.stem}.new")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist(list(rows), schema=SCHEMA), beside, compression="zstd")
+        beside.replace(file)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise StorageFailed(str(file), error.strerror or "it cannot be written") from None

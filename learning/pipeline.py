@@ -74,7 +74,7 @@ async def learn(
     on_progress("sessions", 0, 1, "reading the lake")
     found = await gather(lake.scan(tenant=tenant, domain=domain))
     clock.stop("read")
-    named = await classify_turns(found.turns.values(), classifier, folder / INTENTS, on_progress)
+    named = (await classify_turns(found.turns.values(), classifier, folder / INTENTS, on_progress)).steps
     clock.stop("intents")
     sessions = await asyncio.to_thread(arrange, found, named)
     if not len(sessions.steps):

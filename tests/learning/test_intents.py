@@ -49,7 +49,7 @@ def ignore(stage: str, done: int, total: int, note: str) -> None:
 
 async def named(turns: Sequence[Turn], classifier: FirstWord, folder: Path) -> dict[str, str]:
     found = await classify_turns(turns, classifier, folder, ignore)
-    return {event_id: step.label for event_id, step in found.items()}
+    return {event_id: step.label for event_id, step in found.steps.items()}
 
 
 async def test_labels_that_a_log_brought_stand(tmp_path: Path) -> None:
