@@ -6,10 +6,13 @@ a column for each figure that somebody may want to query. Both keep the whole ev
 
 import asyncio
 import hashlib
+import json
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ import pyarrow.parquet as pq
 
 from memory.errors import AgentError, StorageFailed
 from memory.events import dump_event, parse_event
+from memory.ports import LakeFile
 from memory.records import FeedbackGiven, SessionCompleted, SessionEvent, TurnFinished
 
 EVENTS = "raw/events"
@@ -26,6 +30,23 @@ SESSIONS = "raw/sessions"
 
 LEARNED = ("turn_finished", "feedback_given", "session_completed")
 """Kinds of event that the learner reads."""
+
+REQUIRED = ("event_id", "kind", "session_id", "user", "turn", "seq", "at")
+"""Columns without which a row says nothing; they stand in every version of the lake."""
+
+COLUMNS = (
+    *REQUIRED,
+    "query",
+    "reply_kind",
+    "intent",
+    "topic",
+    "label_source",
+    "verdict",
+    "rating",
+    "resolved",
+    "outcome",
+)
+"""What the learner reads of each event."""
 
 DECODED_ROWS = 4096
 """Rows decoded at once (count); what a scan holds in memory."""
@@ -128,6 +149,18 @@ class ParquetLake:
         async for event in self._read(SESSIONS, wanted):
             yield event
 
+    async def files(self) -> list[LakeFile]:
+        return await asyncio.to_thread(self._list)
+
+    def _list(self) -> list[LakeFile]:
+        return [
+            LakeFile(file.relative_to(self._folder).as_posix(), file.stat().st_size)
+            for file in _files(self._folder / SESSIONS)
+        ]
+
+    async def columns(self, file: LakeFile, *, tenant: str, domain: str) -> pa.Table:
+        return await asyncio.to_thread(_columns, self._folder / file.name, tenant, domain)
+
     async def session(self, session_id: str, *, tenant: str) -> AsyncIterator[SessionEvent]:
         wanted = (ds.field("session_id") == session_id) & (ds.field("tenant") == tenant)
         found = [event async for event in self._read(EVENTS, wanted)]
@@ -151,15 +184,21 @@ class ParquetLake:
         return sorted(found.values(), key=lambda turn: turn.at, reverse=True)[:limit]
 
     async def _read(self, table: str, wanted: ds.Expression) -> AsyncIterator[SessionEvent]:
-        """Yield events in batches that a thread decodes; a repeat is passed over."""
+        """Yield events in batches that a thread decodes; a repeat is passed over.
+
+        The ids of two days are held at a time, so that memory does not grow with the lake.
+        """
         files = await asyncio.to_thread(_files, self._folder / table)
-        seen: set[str] = set()
-        batches = _batches(files, wanted)
-        while (batch := await asyncio.to_thread(next, batches, None)) is not None:
-            for event in batch:
-                if event.event_id not in seen:
-                    seen.add(event.event_id)
-                    yield event
+        before: set[str] = set()
+        for _, of_day in groupby(files, key=lambda file: file.parent):
+            seen: set[str] = set()
+            batches = _batches(of_day, wanted)
+            while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+                for event in batch:
+                    if event.event_id not in seen and event.event_id not in before:
+                        seen.add(event.event_id)
+                        yield event
+            before = seen  # a repeat lies in the same day, or in the next one when it was made over midnight
 
 
 def open_lake(folder: Path) -> ParquetLake:
@@ -182,18 +221,53 @@ def _batches(files: Iterable[Path], wanted: ds.Expression) -> Iterator[list[Sess
         StorageFailed: a file cannot be opened.
     """
     for file in files:
-        try:
+        with _told(file):
             data = ds.dataset(str(file), format=FORMAT, partitioning=None)
             for batch in data.to_batches(
                 columns=["body"], filter=wanted, batch_size=DECODED_ROWS, batch_readahead=1
             ):
                 yield list(_events(batch.column("body").to_pylist()))
-        except pa.ArrowException:
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """Name the file when it cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:  # how pyarrow reports damaged pages
             raise LakeFileBroken(file) from None
-        except OSError as error:
-            if error.errno is None:  # how pyarrow reports damaged pages
-                raise LakeFileBroken(file) from None
-            raise StorageFailed(str(file), os.strerror(error.errno)) from None
+        raise StorageFailed(str(file), os.strerror(error.errno)) from None
+    except (pa.ArrowException, ValueError):
+        raise LakeFileBroken(file) from None
+
+
+def _columns(file: Path, tenant: str, domain: str) -> pa.Table:
+    """Return `COLUMNS` of a file, of one domain; a column that an older version did not write is made."""
+    types = {field.name: field.type for field in SCHEMAS[SESSIONS]}
+    with _told(file):
+        data = ds.dataset(str(file), format=FORMAT, partitioning=None)
+        there = [name for name in COLUMNS if name in data.schema.names]
+        absent = [name for name in COLUMNS if name not in data.schema.names]
+        wanted = (ds.field("tenant") == tenant) & (ds.field("domain") == domain)
+        wanted &= ds.field("kind").isin(LEARNED)
+        for name in REQUIRED:
+            wanted &= ds.field(name).is_valid()
+        found = data.to_table(columns=[*there, *(["body"] if absent else [])], filter=wanted)
+        made = _from_bodies(found.column("body").to_pylist(), absent, types) if absent else {}
+        return pa.table({name: made.get(name, _cast(found, name, types)) for name in COLUMNS})
+
+
+def _cast(found: pa.Table, name: str, types: Mapping[str, pa.DataType]) -> pa.ChunkedArray | None:
+    return found.column(name).cast(types[name]) if name in found.column_names else None
+
+
+def _from_bodies(
+    bodies: Iterable[str | bytes | None], names: Iterable[str], types: Mapping[str, pa.DataType]
+) -> dict[str, pa.Array]:
+    """Return columns from the events as they were written, in the rows' order; what is not there is null."""
+    rows = [json.loads(body) if body else {} for body in bodies]
+    return {name: pa.array([row.get(name) for row in rows], types[name]) for name in names}
 
 
 def _events(bodies: Iterable[str | bytes]) -> Iterator[SessionEvent]:

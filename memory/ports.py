@@ -6,7 +6,7 @@ can forget the filter. All methods may raise `StorageFailed`.
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from memory.records import (
     Conversation,
@@ -18,6 +18,9 @@ from memory.records import (
     Suggestion,
 )
 
+if TYPE_CHECKING:  # nobody pays for Arrow who only names a port
+    import pyarrow as pa
+
 
 class EventSink(Protocol):
     """Takes what happened; durable once `append` returns."""
@@ -25,6 +28,15 @@ class EventSink(Protocol):
     async def append(self, events: Sequence[SessionEvent]) -> None:
         """Write all events or none; an `event_id` seen before is passed over."""
         ...
+
+
+class LakeFile(NamedTuple):
+    """A piece of the lake that never changes: the same name and size are the same events."""
+
+    name: str
+    """Relative to the lake."""
+
+    size_bytes: int
 
 
 class Lake(Protocol):
@@ -35,7 +47,26 @@ class Lake(Protocol):
         ...
 
     def scan(self, *, tenant: str, domain: str | None = None) -> AsyncIterator[SessionEvent]:
-        """Yield what the learner reads (turns, feedback, completions), each `event_id` once, in no order."""
+        """Yield turns, feedback and completions, in no order.
+
+        An `event_id` comes once, unless it was written again with a time days later.
+        """
+        ...
+
+    async def files(self) -> list[LakeFile]:
+        """Return the files with turns, feedback and completions, by name."""
+        ...
+
+    async def columns(self, file: LakeFile, *, tenant: str, domain: str) -> "pa.Table":
+        """Return what the learner reads of a file of one domain, a row an event, repeats and all.
+
+        Columns: `event_id`, `kind`, `session_id`, `user`, `turn`, `seq`, `at` (UTC, microseconds), never
+        null; `query`, `reply_kind`, `intent`, `topic`, `label_source`, `verdict`, `rating`, `resolved`,
+        `outcome`, null where they do not apply.
+
+        Raises:
+            LakeFileBroken: it is damaged, or was not written by a lake.
+        """
         ...
 
     def session(self, session_id: str, *, tenant: str) -> AsyncIterator[SessionEvent]:

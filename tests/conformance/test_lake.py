@@ -109,3 +109,63 @@ async def test_an_empty_batch_is_fine(lake: Lake) -> None:
     await lake.write([])
 
     assert await every(lake.scan(tenant="acme")) == []
+
+
+async def columns(lake: Lake, *, tenant: str = "acme", domain: str = "pumps") -> list[dict[str, object]]:
+    tables = [await lake.columns(file, tenant=tenant, domain=domain) for file in await lake.files()]
+    return [row for table in tables for row in table.to_pylist()]
+
+
+async def test_columns_hold_what_the_learner_reads_of_each_event(lake: Lake) -> None:
+    turn = turn_events()[-1]
+    await lake.write([*turn_events(), feedback(), completed()])
+
+    rows = {row["kind"]: row for row in await columns(lake)}
+
+    assert rows.keys() == {"turn_finished", "feedback_given", "session_completed"}
+    assert rows["turn_finished"] == {
+        "event_id": turn.event_id,
+        "kind": "turn_finished",
+        "session_id": "session-1",
+        "user": "0011223344556677",
+        "turn": 1,
+        "seq": 2,
+        "at": turn.at,
+        "query": "Why?",
+        "reply_kind": "answer",
+        "intent": "troubleshooting",
+        "topic": "seal",
+        "label_source": "none",
+        "verdict": None,
+        "rating": None,
+        "resolved": None,
+        "outcome": None,
+    }
+    assert (rows["feedback_given"]["rating"], rows["feedback_given"]["resolved"]) == (5, True)
+    assert (rows["session_completed"]["outcome"], rows["session_completed"]["query"]) == ("solved", None)
+
+
+async def test_columns_are_of_one_tenant_and_domain(lake: Lake) -> None:
+    await lake.write([*turn_events("a"), *turn_events("b", tenant="globex"), *turn_events("c", domain="v")])
+
+    assert [row["session_id"] for row in await columns(lake)] == ["a"]
+    assert [row["session_id"] for row in await columns(lake, tenant="globex")] == ["b"]
+    assert await columns(lake, tenant="initech") == []
+
+
+async def test_a_file_of_the_lake_keeps_its_name_and_size(lake: Lake) -> None:
+    await lake.write(turn_events(turn=1))
+    before = await lake.files()
+
+    await lake.write(turn_events(turn=2))
+    await lake.write(turn_events(turn=1))
+
+    after = await lake.files()
+    assert after == sorted(after)
+    assert set(before) < set(after)
+    assert len(after) == len(before) + 1
+    assert all(file.size_bytes > 0 for file in after)
+
+
+async def test_an_empty_lake_has_no_files(lake: Lake) -> None:
+    assert await lake.files() == []

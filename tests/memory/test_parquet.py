@@ -178,6 +178,10 @@ async def test_a_damaged_file_is_named_and_not_passed_over(
 
     assert str(file) in str(broken.value)
     assert broken.value.fix.startswith("Move it out of the lake")
+    if damage is not flip:  # the learner does not look at that page
+        [broken_file] = await lake.files()
+        with pytest.raises(LakeFileBroken, match=file.name):
+            await lake.columns(broken_file, tenant="acme", domain="pumps")
     with pytest.raises(LakeFileBroken, match=file.name):
         await lake.recent("acme", domain="pumps", limit=1)
 
@@ -194,6 +198,53 @@ async def test_a_kind_that_only_a_newer_version_knows_is_passed_over(
     pq.write_table(pa.Table.from_pylist([row]), file.with_name("newer.parquet"))
 
     assert await every(lake.scan(tenant="acme")) == [finished()]
+
+
+async def test_columns_that_an_older_version_did_not_write_come_from_the_event(
+    lake: ParquetLake, tmp_path: Path
+) -> None:
+    await lake.write([finished(verdict="revise", label_source="local:1"), completed()])
+    [file] = await lake.files()
+    new = await lake.columns(file, tenant="acme", domain="pumps")
+    path = tmp_path / file.name
+    pq.write_table(pq.read_table(path, partitioning=None).drop(["verdict", "label_source", "outcome"]), path)
+
+    old = await lake.columns(file, tenant="acme", domain="pumps")
+
+    assert old == new
+    assert old.column("verdict").to_pylist() == [None, "revise"]
+
+
+async def test_columns_of_a_newer_version_and_other_types_do_no_harm(
+    lake: ParquetLake, tmp_path: Path
+) -> None:
+    await lake.write([finished()])
+    [file] = await lake.files()
+    before = await lake.columns(file, tenant="acme", domain="pumps")
+    table = pq.read_table(tmp_path / file.name, partitioning=None)
+    table = table.set_column(2, "tenant", table.column("tenant").cast(pa.large_string()))
+    table = table.set_column(6, "turn", table.column("turn").cast(pa.int32()))
+    pq.write_table(table.append_column("thought", pa.array(["deep"])), tmp_path / file.name)
+
+    assert await lake.columns(file, tenant="acme", domain="pumps") == before
+
+
+async def test_a_row_without_an_id_or_a_time_is_passed_over(lake: ParquetLake, tmp_path: Path) -> None:
+    await lake.write([finished(), completed(), feedback()])
+    [file] = await lake.files()
+    rows = pq.read_table(tmp_path / file.name, partitioning=None).to_pylist()
+    rows[0]["at"] = rows[1]["session_id"] = None
+    pq.write_table(pa.Table.from_pylist(rows, schema=parquet.SCHEMAS[SESSIONS]), tmp_path / file.name)
+
+    assert (await lake.columns(file, tenant="acme", domain="pumps")).num_rows == 1
+
+
+async def test_ids_of_past_days_are_forgotten_and_repeats_over_midnight_are_not(lake: ParquetLake) -> None:
+    turn = finished()
+    await lake.write([turn])
+    await lake.write(days_later([turn], 1))
+
+    assert await ids(lake.scan(tenant="acme")) == [turn.event_id]
 
 
 async def test_more_rows_than_are_decoded_at_once_all_come(
