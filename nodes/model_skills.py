@@ -1,5 +1,6 @@
 """The three skills by a chat model; what comes from outside is fenced data, never an instruction."""
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ class ModelAnswerUnusable(AgentError):
             f"The chat model gave an answer that cannot be used: {problem}.",
             fix="The local skill takes over by itself; choose another `--model` if this happens often.",
         )
+        self.problem = problem
 
 
 class NamedIntent(BaseModel):
@@ -57,7 +59,7 @@ class ModelClassifier:
     """Names the intent with a few-shot prompt."""
 
     def __init__(self, model: BaseChatModel, name: str, domain: Domain) -> None:
-        self.identity = f"model:{name}"
+        self.identity = model_identity(name, domain)
         self._model = model
         self._domain = domain
 
@@ -66,23 +68,41 @@ class ModelClassifier:
         return [await self._classify(text) for text in texts]
 
     async def _classify(self, text: str) -> Analysis:
-        domain = self._domain
-        prompt = domain.prompt("classify").format(
-            intents="\n".join(_intent_line(name, domain) for name in domain.intents),
-            examples="\n".join(_example_lines(domain)),
-            message=_fenced(text),
-        )
-        named = _parse(await _ask(self._model, prompt), NamedIntent)
-        spec = domain.intents.get(named.intent)
-        if spec is None:
-            raise ModelAnswerUnusable(f"there is no intent `{clip(named.intent, 60)}`")
-        topic = named.topic if named.topic in spec.topics else None
-        return Analysis(
-            intent=named.intent,
-            intent_confidence=named.confidence,
-            topic=topic,
-            topic_confidence=named.confidence if topic else 0.0,
-        )
+        answer = await ask(self._model, classify_prompt(self._domain, fenced(text)))
+        return make_analysis(_parse(answer, NamedIntent), self._domain)
+
+
+def model_identity(name: str, domain: Domain) -> str:
+    """Return the identity of a model that classifies: another set of intents or examples is another one."""
+    shown = json.dumps([_intent_lines(domain), _example_lines(domain)], ensure_ascii=False)
+    return f"model:{name}:{hashlib.sha256(shown.encode()).hexdigest()[:8]}"
+
+
+def classify_prompt(domain: Domain, message: str) -> str:
+    """Return the domain's prompt for classifying; `message` is fenced already."""
+    return domain.prompt("classify").format(
+        intents="\n".join(_intent_lines(domain)),
+        examples="\n".join(_example_lines(domain)),
+        message=message,
+    )
+
+
+def make_analysis(named: NamedIntent, domain: Domain) -> Analysis:
+    """Return what a model named; a topic that its intent does not have is dropped.
+
+    Raises:
+        ModelAnswerUnusable: the domain has no such intent.
+    """
+    spec = domain.intents.get(named.intent)
+    if spec is None:
+        raise ModelAnswerUnusable(f"there is no intent `{clip(named.intent, 60)}`")
+    topic = named.topic if named.topic in spec.topics else None
+    return Analysis(
+        intent=named.intent,
+        intent_confidence=named.confidence,
+        topic=topic,
+        topic_confidence=named.confidence if topic else 0.0,
+    )
 
 
 class ModelWriter:
@@ -99,14 +119,14 @@ class ModelWriter:
         profile = state.profile.preferences if state.profile else {}
         prompt = domain.prompt("write").format(
             voice=domain.voice,
-            question=_fenced(state.query),
-            turns="\n".join(f"- {_fenced(turn['query'])}" for turn in state.turns),
-            profile=_fenced(json.dumps(profile)),
+            question=fenced(state.query),
+            turns="\n".join(f"- {fenced(turn['query'])}" for turn in state.turns),
+            profile=fenced(json.dumps(profile)),
             passages=_numbered(sources[:passages]),
             tools=_numbered(sources[passages:]),
-            feedback="\n".join(map(_fenced, state.verdict.feedback)) if state.verdict else "",
+            feedback="\n".join(map(fenced, state.verdict.feedback)) if state.verdict else "",
         )
-        text = await _ask(self._model, prompt)
+        text = await ask(self._model, prompt)
         cited = {int(n) for n in CITATION.findall(text)}
         for number in cited - {source.number for source in sources}:
             text = text.replace(f"[{number}]", "")
@@ -132,11 +152,11 @@ class ModelJudge:
         rubric = domain.judge.rubric
         prompt = domain.prompt("judge").format(
             rubric="\n".join(f"- {name}" for name in rubric),
-            question=_fenced(state.query),
+            question=fenced(state.query),
             passages=_numbered(_sources(state)),
-            answer=_fenced(draft.text),
+            answer=fenced(draft.text),
         )
-        judgement = _parse(await _ask(self._model, prompt), Judgement)
+        judgement = _parse(await ask(self._model, prompt), Judgement)
         criteria = {name: judgement.criteria.get(name, 0.0) for name in rubric}
         score = sum(criteria[name] * weight for name, weight in rubric.items()) / sum(rubric.values())
         accepted = score >= domain.judge.accept_at
@@ -149,7 +169,12 @@ class ModelJudge:
         )
 
 
-async def _ask(model: BaseChatModel, prompt: str) -> str:
+async def ask(model: BaseChatModel, prompt: str) -> str:
+    """Return what a model says to one message.
+
+    Raises:
+        ModelAnswerUnusable: it says nothing.
+    """
     message = await model.ainvoke([HumanMessage(prompt)])
     if not message.text.strip():
         raise ModelAnswerUnusable("it is empty")
@@ -158,7 +183,7 @@ async def _ask(model: BaseChatModel, prompt: str) -> str:
 
 def _parse(text: str, form: type[Answer]) -> Answer:
     """Read the first JSON object in the text, whatever stands around it."""
-    found = _first_object(text)
+    found = first_object(text)
     if found is None:
         raise ModelAnswerUnusable("it holds no JSON object")
     try:
@@ -167,7 +192,8 @@ def _parse(text: str, form: type[Answer]) -> Answer:
         raise ModelAnswerUnusable(f"{error.error_count()} fields are missing or wrong") from None
 
 
-def _first_object(text: str) -> object:
+def first_object(text: str) -> object:
+    """Return the first JSON object in a text, whatever stands around it; `None` when it holds none."""
     start = text.find("{")
     while start >= 0:
         try:
@@ -179,7 +205,7 @@ def _first_object(text: str) -> object:
     return None
 
 
-def _fenced(text: str) -> str:
+def fenced(text: str) -> str:
     """Keep outside text inside its fence: it cannot close the block it stands in."""
     return text.replace("```", "'''")
 
@@ -207,14 +233,17 @@ def _sources(state: GraphState) -> list[Citation]:
 
 def _numbered(sources: Sequence[Citation]) -> str:
     return "\n\n".join(
-        f"[{source.number}] {_fenced(source.title)}\n{_fenced(source.quote)}" for source in sources
+        f"[{source.number}] {fenced(source.title)}\n{fenced(source.quote)}" for source in sources
     )
 
 
-def _intent_line(name: str, domain: Domain) -> str:
-    spec = domain.intents[name]
-    topics = f" (topics: {', '.join(spec.topics)})" if spec.topics else ""
-    return f"- {name}: {spec.description}{topics}"
+def _intent_lines(domain: Domain) -> list[str]:
+    """Return each intent with what it means and its topics."""
+    lines = []
+    for name, spec in domain.intents.items():
+        topics = f" (topics: {', '.join(spec.topics)})" if spec.topics else ""
+        lines.append(f"- {name}: {spec.description}{topics}")
+    return lines
 
 
 def _example_lines(domain: Domain) -> list[str]:

@@ -16,7 +16,7 @@ from domains.loader import BUILT_IN
 from domains.model import Domain
 from graph.state import Skills
 from memory.records import Analysis, ModelCalled, NodeFinished, Profile, Verdict
-from nodes.model_skills import ModelAnswerUnusable, ModelClassifier, ModelJudge, ModelWriter
+from nodes.model_skills import ModelAnswerUnusable, ModelClassifier, ModelJudge, ModelWriter, model_identity
 from tests.nodes.parts import HITS, draft, hit
 from tests.turns import DOMAIN, open_bench, state
 from tools.catalog import ToolResult
@@ -57,6 +57,16 @@ def anyio_backend() -> str:
 async def classify(model: Listening, text: str = "How to?", domain: Domain = WITH_PROMPTS) -> Analysis:
     [analysis] = await ModelClassifier(model, "fake", domain).classify([text])
     return analysis
+
+
+def test_a_model_that_is_shown_other_examples_is_another_classifier() -> None:
+    intents = WITH_PROMPTS.intents
+    first = next(iter(intents))
+    more = intents[first].model_copy(update={"examples": ["One more?", *intents[first].examples]})
+    other = WITH_PROMPTS.model_copy(update={"intents": {**intents, first: more}})
+
+    assert model_identity("fake", WITH_PROMPTS).startswith("model:fake:")
+    assert model_identity("fake", other) != model_identity("fake", WITH_PROMPTS)
 
 
 # --- classifier ----------------------------------------------------------------------------------
@@ -239,7 +249,11 @@ async def test_a_turn_by_a_model_notes_each_call_with_its_node_and_never_its_tex
 
     calls = [event for event in events if isinstance(event, ModelCalled)]
     assert (reply.kind, reply.reply, reply.degraded) == ("answer", ANSWER, [])
-    assert set(reply.skills.values()) == {"model:fake"}
+    assert reply.skills == {
+        "classify": model_identity("fake", WITH_PROMPTS),
+        "write": "model:fake",
+        "judge": "model:fake",
+    }
     assert [call.node for call in calls] == ["query_analyzer", "generator", "judge"]
     assert all(call.model and call.duration_ms >= 0 for call in calls)
     assert "Answer the question from the passages only" not in str(events)
