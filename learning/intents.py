@@ -1,4 +1,4 @@
-"""Batch classification: names the turns that nobody has named yet, or that another classifier has.
+"""Batch classification: names the questions that nobody has named yet, or that another classifier has.
 
 What was named lies in `processed/intents/year=/month=/day=` by the day of the turn, so that nothing is asked
 twice; a file is whole or absent, and the same turns give the same file.
@@ -10,12 +10,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from graph.state import Classifier
 from learning.progress import Progress
-from learning.sessions import RECORDED, Turn, moment
+from learning.sessions import moment
 from memory.errors import AgentError, StorageFailed
 from memory.records import Analysis, Step
 
@@ -69,8 +71,22 @@ class ClassifierDown(AgentError):
         )
 
 
+class Question(NamedTuple):
+    """What a user asked in a turn that wants a name."""
+
+    event_id: str
+    session_id: str
+    user: str
+    """Key of the user (`user_key`)."""
+
+    at: float
+    """Unix time (seconds)."""
+
+    text: str
+
+
 class Naming(NamedTuple):
-    """What a turn was named."""
+    """What a question was named."""
 
     step: Step
     confidence: float
@@ -84,21 +100,21 @@ class Named(NamedTuple):
     """The result of a run."""
 
     steps: dict[str, Step]
-    """By event id, of all turns that the classifier should name."""
+    """By event id, of all questions."""
 
     new: int
-    """Turns that were named in this run (count)."""
+    """Questions that were named in this run (count)."""
 
 
 async def classify_turns(
-    turns: Iterable[Turn],
+    questions: Iterable[Question],
     classifier: BatchClassifier,
     folder: Path,
     on_progress: Progress,
     *,
     fallback: Classifier | None = None,
 ) -> Named:
-    """Name all turns that `classifier` should name, asking only about those it has not named before.
+    """Name the questions, asking `classifier` only about those that it has not named before.
 
     `fallback` names what the classifier cannot; while that cannot be reached it names all, for this run only.
 
@@ -106,9 +122,9 @@ async def classify_turns(
         ClassifierDown: the classifier cannot be reached, and there is no fallback.
         StorageFailed: the disk is full or refuses.
     """
-    wanted = [t for t in turns if t.label_source not in (RECORDED, classifier.identity) and t.query]
+    wanted = list(questions)
     known = stored_intents(folder, classifier.identity)
-    new = sorted((turn for turn in wanted if turn.event_id not in known), key=_place)
+    new = sorted((one for one in wanted if one.event_id not in known), key=_place)
     asked = classifier
     for start in range(0, len(new), BATCH):
         batch = new[start : start + BATCH]
@@ -119,10 +135,10 @@ async def classify_turns(
                 raise
             asked = fallback
             found = await _name(batch, asked, None)
-        _store(folder, asked.identity, [turn for turn in batch if turn.event_id in found], found)
+        _store(folder, asked.identity, [one for one in batch if one.event_id in found], found)
         known |= {event_id: _naming(analysis, by) for event_id, (analysis, by) in found.items()}
         on_progress("intents", start + len(batch), len(new), "turns named")
-    steps = {turn.event_id: known[turn.event_id].step for turn in wanted if turn.event_id in known}
+    steps = {one.event_id: known[one.event_id].step for one in wanted if one.event_id in known}
     return Named(steps, len(new))
 
 
@@ -140,22 +156,23 @@ def stored_intents(folder: Path, identity: str) -> dict[str, Naming]:
     return known
 
 
-def count_unlearned(turns: Iterable[Turn], named: Named, learned_until_s: float | None) -> int:
+def count_unlearned(times: NDArray[np.float64], named: Named, learned_until: float | None) -> int:
     """Return how many intents are new since the last release: what `learn_after` is compared with.
 
-    Counts turns after `learned_until_s` (Unix time of the newest turn of the live release; `None` without
-    one), whoever named them, or the turns named just now where those are more: late or renamed ones.
+    Counts steps after `learned_until` (the newest step that the live release has seen; `None` without one),
+    whoever named them, or the questions named just now where those are more: late or renamed ones.
+    `times` and `learned_until` are Unix times (seconds).
     """
-    after = float("-inf") if learned_until_s is None else learned_until_s
-    return max(sum(turn.at > after for turn in turns), named.new)
+    after = float("-inf") if learned_until is None else learned_until
+    return max(int(np.count_nonzero(times > after)), named.new)
 
 
-def _place(turn: Turn) -> tuple[float, str]:
-    return turn.at, turn.event_id
+def _place(question: Question) -> tuple[float, str]:
+    return question.at, question.event_id
 
 
-def _day(turn: Turn) -> str:
-    return f"{moment(turn.at):year=%Y/month=%m/day=%d}"
+def _day(question: Question) -> str:
+    return f"{moment(question.at):year=%Y/month=%m/day=%d}"
 
 
 def _naming(analysis: Analysis, by: str) -> Naming:
@@ -163,20 +180,20 @@ def _naming(analysis: Analysis, by: str) -> Naming:
 
 
 async def _name(
-    batch: Sequence[Turn], classifier: BatchClassifier, fallback: Classifier | None
+    batch: Sequence[Question], classifier: BatchClassifier, fallback: Classifier | None
 ) -> dict[str, tuple[Analysis, str]]:
     """Return by event id what was found and who found it."""
     found: dict[str, tuple[Analysis, str]] = {}
-    open_turns: list[Turn] = []
-    for turn, analysis in zip(batch, await classifier.classify([t.query for t in batch]), strict=True):
+    nameless: list[Question] = []
+    for question, analysis in zip(batch, await classifier.classify([q.text for q in batch]), strict=True):
         if analysis is None:
-            open_turns.append(turn)
+            nameless.append(question)
         else:
-            found[turn.event_id] = (analysis, classifier.identity)
-    if fallback is not None and open_turns:
-        guessed = await fallback.classify([turn.query for turn in open_turns])
-        for turn, guess in zip(open_turns, guessed, strict=True):
-            found[turn.event_id] = (guess, fallback.identity)
+            found[question.event_id] = (analysis, classifier.identity)
+    if fallback is not None and nameless:
+        guessed = await fallback.classify([question.text for question in nameless])
+        for question, guess in zip(nameless, guessed, strict=True):
+            found[question.event_id] = (guess, fallback.identity)
     return found
 
 
@@ -188,21 +205,21 @@ def _prefix(identity: str) -> str:
 
 
 def _store(
-    folder: Path, identity: str, turns: Sequence[Turn], found: Mapping[str, tuple[Analysis, str]]
+    folder: Path, identity: str, questions: Sequence[Question], found: Mapping[str, tuple[Analysis, str]]
 ) -> None:
-    """Write a file for each day of the turns, which come in order of time."""
-    for day, members in groupby(turns, key=_day):
-        rows = [_row(turn, identity, *found[turn.event_id]) for turn in members]
+    """Write a file for each day of the questions, which come in order of time."""
+    for day, members in groupby(questions, key=_day):
+        rows = [_row(question, identity, *found[question.event_id]) for question in members]
         digest = hashlib.sha256("".join(str(row["event_id"]) for row in rows).encode()).hexdigest()
         _write(folder / day / f"{_prefix(identity)}-{digest[:24]}.parquet", rows)
 
 
-def _row(turn: Turn, identity: str, analysis: Analysis, by: str) -> dict[str, object]:
+def _row(question: Question, identity: str, analysis: Analysis, by: str) -> dict[str, object]:
     return {
-        "event_id": turn.event_id,
-        "session_id": turn.session_id,
-        "user": turn.user,
-        "at": moment(turn.at),
+        "event_id": question.event_id,
+        "session_id": question.session_id,
+        "user": question.user,
+        "at": moment(question.at),
         "intent": analysis.intent,
         "topic": analysis.topic,
         "confidence": analysis.intent_confidence,

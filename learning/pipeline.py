@@ -5,12 +5,12 @@ import time
 from pathlib import Path
 
 from graph.state import Classifier
-from learning.intents import classify_turns
+from learning.intents import Question, classify_turns
 from learning.next_step import Model, fit
 from learning.patterns import find_patterns
 from learning.progress import Progress
 from learning.publish import publish, release_id
-from learning.sessions import Sessions, arrange, gather
+from learning.sessions import RECORDED, Sessions, arrange, gather
 from memory.arrays import PatternIndexBroken, open_pattern_index
 from memory.errors import AgentError
 from memory.ports import Lake, Registry
@@ -74,7 +74,12 @@ async def learn(
     on_progress("sessions", 0, 1, "reading the lake")
     found = await gather(lake.scan(tenant=tenant, domain=domain))
     clock.stop("read")
-    named = (await classify_turns(found.turns.values(), classifier, folder / INTENTS, on_progress)).steps
+    asked = (
+        Question(turn.event_id, turn.session_id, turn.user, turn.at, turn.query)
+        for turn in found.turns.values()
+        if turn.label_source not in (RECORDED, classifier.identity) and turn.query
+    )
+    named = (await classify_turns(asked, classifier, folder / INTENTS, on_progress)).steps
     clock.stop("intents")
     sessions = await asyncio.to_thread(arrange, found, named)
     if not len(sessions.steps):

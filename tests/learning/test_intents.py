@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import pyarrow.dataset as ds
 import pytest
 
 from learning import intents
-from learning.intents import classify_turns
-from learning.sessions import Turn
-from memory.records import Analysis, Step
+from learning.intents import Named, Question, classify_turns, count_unlearned, stored_intents
+from memory.records import Analysis
 
 pytestmark = pytest.mark.anyio
 
@@ -37,45 +38,17 @@ class FirstWord:
         return [text for batch in self.asked for text in batch]
 
 
-def turn(number: int, query: str, *, source: str = "none") -> Turn:
-    return Turn(
-        f"event-{number:03}", "s", "u", number, float(number), query, Step(intent="recorded-one"), source
-    )
+def turn(number: int, query: str, *, at: float | None = None) -> Question:
+    return Question(f"event-{number:03}", "s", "u", float(number) if at is None else at, query)
 
 
 def ignore(stage: str, done: int, total: int, note: str) -> None:
     """Progress is of no interest here."""
 
 
-async def named(turns: Sequence[Turn], classifier: FirstWord, folder: Path) -> dict[str, str]:
+async def named(turns: Sequence[Question], classifier: FirstWord, folder: Path) -> dict[str, str]:
     found = await classify_turns(turns, classifier, folder, ignore)
     return {event_id: step.label for event_id, step in found.steps.items()}
-
-
-async def test_labels_that_a_log_brought_stand(tmp_path: Path) -> None:
-    classifier = FirstWord()
-
-    found = await named([turn(1, "leak here", source="recorded"), turn(2, "stop it")], classifier, tmp_path)
-
-    assert found == {"event-002": "stop/seal"}
-    assert classifier.texts == ["stop it"]
-
-
-async def test_what_the_same_classifier_named_live_is_not_asked_again(tmp_path: Path) -> None:
-    classifier = FirstWord()
-
-    assert await named([turn(1, "leak here", source=classifier.identity)], classifier, tmp_path) == {}
-    assert classifier.asked == []
-
-
-async def test_what_another_classifier_named_is_named_anew(tmp_path: Path) -> None:
-    found = await named([turn(1, "leak here", source="older:1")], FirstWord(), tmp_path)
-
-    assert found == {"event-001": "leak/seal"}
-
-
-async def test_a_turn_without_words_is_not_guessed_at(tmp_path: Path) -> None:
-    assert await named([turn(1, "")], FirstWord(), tmp_path) == {}
 
 
 async def test_a_second_run_asks_only_about_new_turns(tmp_path: Path) -> None:
@@ -147,3 +120,51 @@ async def test_progress_counts_the_turns_that_are_new(
     )
 
     assert told == [("intents", 2, 3), ("intents", 3, 3)]
+
+
+async def test_results_lie_by_the_day_of_the_turn_and_read_as_one_table(tmp_path: Path) -> None:
+    day_s = 86_400.0
+    turns = [turn(1, "leak here", at=0.5 * day_s), turn(2, "stop it", at=1.5 * day_s)]
+
+    await named(turns, FirstWord(), tmp_path)
+
+    rows = ds.dataset(tmp_path, partitioning="hive").to_table().to_pylist()
+    assert [(r["year"], r["month"], r["day"], r["intent"]) for r in rows] == [
+        (1970, 1, 1, "leak"),
+        (1970, 1, 2, "stop"),
+    ]
+    assert (rows[0]["session_id"], rows[0]["user"], rows[0]["named_by"]) == ("s", "u", "first-word:1")
+    assert rows[0]["confidence"] == pytest.approx(0.9)
+
+
+async def test_the_same_turns_give_the_same_files(tmp_path: Path) -> None:
+    turns = [turn(1, "leak here"), turn(2, "stop it")]
+    for folder, order in (("a", turns), ("b", turns[::-1])):
+        await named(order, FirstWord(), tmp_path / folder)
+
+    contents = [
+        {file.relative_to(tmp_path / folder): file.read_bytes() for file in (tmp_path / folder).rglob("*.*")}
+        for folder in ("a", "b")
+    ]
+    assert contents[0] == contents[1]
+
+
+async def test_what_was_named_can_be_read_with_its_confidence(tmp_path: Path) -> None:
+    await named([turn(1, "leak here")], FirstWord(), tmp_path)
+
+    found = stored_intents(tmp_path, "first-word:1")["event-001"]
+
+    assert (found.step.label, found.confidence, found.by) == ("leak/seal", pytest.approx(0.9), "first-word:1")
+    assert stored_intents(tmp_path, "first-word:2") == {}
+
+
+async def test_new_intents_are_those_since_the_release_or_those_just_named(tmp_path: Path) -> None:
+    first = await classify_turns([turn(n, "leak x") for n in range(3)], FirstWord(), tmp_path, ignore)
+    again = await classify_turns([turn(n, "leak x") for n in range(4)], FirstWord(), tmp_path, ignore)
+    times = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+
+    assert (first.new, again.new) == (3, 1)
+    assert count_unlearned(times, again, None) == 5
+    assert count_unlearned(times, again, 3.0) == 2
+    assert count_unlearned(times, first, 4.0) == 3
+    assert count_unlearned(times, Named({}, 0), 5.0) == 0
