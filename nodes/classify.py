@@ -121,7 +121,7 @@ def fit_classifier(domain: Domain, embedder: Embeddings, cache: Path) -> LocalCl
     file = cache / f"classifier-{digest[:24]}.npz"
     head = _read(file)
     if head is None:
-        head = _fit(examples, embedder)
+        head = fit_head(examples, embedder)
         _write(file, head)
     return LocalClassifier(head, embedder, identity)
 
@@ -132,7 +132,8 @@ def _digest(examples: list[tuple[str, Step]], embedder: Embeddings) -> str:
     return hashlib.sha256(json.dumps(about, ensure_ascii=False).encode()).hexdigest()
 
 
-def _fit(examples: list[tuple[str, Step]], embedder: Embeddings) -> Head:
+def fit_head(examples: Sequence[tuple[str, Step]], embedder: Embeddings) -> Head:
+    """Fit on examples of at least one label, which need not be in order."""
     labels = sorted({step.label for _, step in examples})
     number = {label: n for n, label in enumerate(labels)}
     y = np.array([number[step.label] for _, step in examples])
