@@ -256,6 +256,7 @@ class Runtime:
             folder=self.settings.state_dir,
             embedder=embedder_identity(parts.embedder),
             advanced=self.settings.advanced_analytics,
+            now=parts.now(),
             on_progress=on_progress,
         )
 

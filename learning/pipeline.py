@@ -2,22 +2,24 @@
 
 import asyncio
 import time
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from graph.state import Classifier
-from learning.intents import Question, classify_turns
+from learning.arranging import Arranged, arrange
 from learning.next_step import Model, fit
 from learning.patterns import find_patterns
 from learning.progress import Progress
 from learning.publish import publish, release_id
-from learning.sessions import RECORDED, Sessions, arrange, gather
+from learning.reading import Read, read_events
+from learning.sessions import Sessions
+from learning.stored import Source
+from learning.trust import LeftOut, trusted
 from memory.arrays import PatternIndexBroken, open_pattern_index
-from memory.errors import AgentError
+from memory.errors import AgentError, LakeFileBroken
 from memory.ports import Lake, Registry
 from memory.records import Pattern, Record, Release
-
-INTENTS = "lake/processed/intents"
-"""Where classified turns lie below the state folder."""
 
 
 class NothingToLearn(AgentError):
@@ -40,6 +42,8 @@ class LearnReport(Record):
     """False when the same sessions had been learned from before; nothing was written then."""
 
     sessions: int
+    """Sessions learned from (count); those of machines, and the oldest of the busiest users, are not."""
+
     steps: int
     classified: int
     """Steps that a classifier named (count), in this run or an earlier one."""
@@ -49,6 +53,38 @@ class LearnReport(Record):
     metrics: dict[str, float] = {}
     stages_ms: dict[str, float] = {}
     """Wall time of each stage (milliseconds)."""
+
+    files: int = 0
+    """Files of the lake that were read (count), in this run or an earlier one."""
+
+    new_files: int = 0
+    """Files among them that no earlier run had read (count)."""
+
+    broken_files: list[str] = []
+    """Files that could not be read; their sessions are learned from once they can."""
+
+    future_events: int = 0
+    """Events dated in the future (count); they count once their time has come."""
+
+    cut_steps: int = 0
+    """Steps at the ends of endless sessions that were not looked at (count)."""
+
+    machine_sessions: int = 0
+    """Sessions of users who had absurdly many (count); not learned from."""
+
+    capped_sessions: int = 0
+    """Oldest sessions of very busy users (count); not learned from, so that nobody outweighs the others."""
+
+
+class Log(NamedTuple):
+    """A domain's sessions, ready to learn from."""
+
+    read: Read
+    arranged: Arranged
+    sessions: Sessions
+    """The trusted ones."""
+
+    left_out: LeftOut
 
 
 async def learn(
@@ -61,53 +97,69 @@ async def learn(
     folder: Path,
     embedder: str,
     advanced: bool,
+    now: datetime,
     on_progress: Progress,
 ) -> LearnReport:
     """Learn from all sessions of a domain and make the result live; the same lake gives the same release.
 
-    Safe to break off: what was classified stays, and the live release changes only at the very end.
+    Reads only what is new since the last run; the release is the same as if all had been read. Safe to
+    break off: what was classified stays, and the live release changes only at the very end.
 
     Raises:
         NothingToLearn: the lake holds no steps of the domain.
+        LakeFileBroken: it may hold some, but cannot be read.
     """
     clock = _Clock()
-    on_progress("sessions", 0, 1, "reading the lake")
-    found = await gather(lake.scan(tenant=tenant, domain=domain))
+    source = Source(tenant, domain, classifier.identity)
+    read = await read_events(lake, classifier, source, folder, on_progress, keep=True)
     clock.stop("read")
-    asked = (
-        Question(turn.event_id, turn.session_id, turn.user, turn.at, turn.query)
-        for turn in found.turns.values()
-        if turn.label_source not in (RECORDED, classifier.identity) and turn.query
-    )
-    named = (await classify_turns(asked, classifier, folder / INTENTS, on_progress)).steps
-    clock.stop("intents")
-    sessions = await asyncio.to_thread(arrange, found, named)
-    if not len(sessions.steps):
-        raise NothingToLearn(domain)
-    on_progress("sessions", 1, 1, f"{len(sessions):,} sessions, {len(sessions.steps):,} steps")
+    log = await _arrange(read, domain, now, on_progress)
     clock.stop("sessions")
-    identity = release_id(sessions, tenant=tenant, domain=domain, embedder=embedder, advanced=advanced)
+    identity = release_id(log.sessions, tenant=tenant, domain=domain, embedder=embedder, advanced=advanced)
     release = next((one for one in await registry.releases(domain) if one.release_id == identity), None)
     is_new = release is None or not await _is_whole(folder / release.path)
     if is_new or release is None:
-        patterns, model = await _count(sessions, domain, advanced, on_progress)
+        patterns, model = await _count(log.sessions, domain, advanced, on_progress)
         clock.stop("count")
         about = {"identity": identity, "tenant": tenant, "domain": domain, "embedder": embedder}
-        release = await publish(registry, folder, sessions, model, patterns, **about)
+        release = await publish(registry, folder, log.sessions, model, patterns, **about)
         clock.stop("publish")
     else:
         await registry.promote(domain, identity)
     on_progress("patterns", 2, 2, _figure(release))
+    return _report(log, release, is_new=is_new, stages_ms=clock.stages_ms)
+
+
+async def _arrange(read: Read, domain: str, now: datetime, on_progress: Progress) -> Log:
+    """Make sessions of what was read, and keep those that may teach others."""
+    arranged = await asyncio.to_thread(arrange, read.events, now=now.timestamp())
+    sessions, left_out = await asyncio.to_thread(trusted, arranged.sessions)
+    if not len(sessions.steps):
+        if read.broken:
+            raise LakeFileBroken(read.broken[0])
+        raise NothingToLearn(domain)
+    on_progress("sessions", 1, 1, f"{len(sessions):,} sessions, {len(sessions.steps):,} steps")
+    return Log(read, arranged, sessions, left_out)
+
+
+def _report(log: Log, release: Release, *, is_new: bool, stages_ms: dict[str, float]) -> LearnReport:
     return LearnReport(
-        release_id=identity,
+        release_id=release.release_id,
         is_new=is_new,
-        sessions=len(sessions),
-        steps=len(sessions.steps),
-        classified=len(named),
-        users=len(sessions.user_keys),
+        sessions=len(log.sessions),
+        steps=len(log.sessions.steps),
+        classified=log.arranged.named,
+        users=len(log.sessions.user_keys),
         patterns=release.patterns,
         metrics=release.metrics,
-        stages_ms=clock.stages_ms,
+        stages_ms=stages_ms,
+        files=log.read.files,
+        new_files=log.read.new_files,
+        broken_files=log.read.broken,
+        future_events=log.arranged.future,
+        cut_steps=log.arranged.cut,
+        machine_sessions=log.left_out.machine_sessions,
+        capped_sessions=log.left_out.capped,
     )
 
 

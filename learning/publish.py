@@ -3,13 +3,15 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
+
 from learning.next_step import Model
 from learning.sessions import Sessions, moment
 from memory.arrays import write_index
 from memory.ports import Registry
 from memory.records import Pattern, Release
 
-LEARNER_VERSION = 2
+LEARNER_VERSION = 3
 """Grows when the same sessions would give other patterns."""
 
 FOLDER = "models/patterns"
@@ -30,8 +32,16 @@ def release_id(sessions: Sessions, *, tenant: str, domain: str, embedder: str, a
         *sessions.user_keys,
     ):
         digest.update(part.encode() + b"\x00")
-    for column in (sessions.steps, sessions.times, sessions.offsets, sessions.users, sessions.outcomes):
-        digest.update(column.tobytes())
+    for column in (
+        sessions.steps,
+        sessions.times,
+        sessions.offsets,
+        sessions.users,
+        sessions.outcomes,
+        sessions.words,
+        sessions.word_offsets,
+    ):
+        digest.update(np.ascontiguousarray(column).data)
     return f"r-{digest.hexdigest()[:16]}"
 
 

@@ -1,26 +1,16 @@
-"""Sessions from events: the steps of each in order, with its outcome."""
+"""Sessions as columns: the steps of each in order, with its outcome."""
 
 from array import array
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.records import (
-    FeedbackGiven,
-    Outcome,
-    SessionCompleted,
-    SessionEvent,
-    Step,
-    TurnFinished,
-)
+from memory.records import Outcome
 from memory.text import word_keys
-
-STEPS_AT_MOST = 2_000
-"""Steps of one session that are looked at; what is longer is a machine, and its tail adds nothing."""
 
 SOLVED, UNSOLVED, ESCALATED, UNKNOWN = 1, 0, 2, -1
 """Codes of outcomes: known is what is not `UNKNOWN`, failed is what is known and not `SOLVED`."""
@@ -35,48 +25,6 @@ CODES: dict[Outcome, int] = {
 
 RECORDED = "recorded"
 """Label source of logs that bring their labels; those stand."""
-
-Kept = TypeVar("Kept")
-
-
-class Turn(NamedTuple):
-    """A turn that may be a step, as small as millions of them need."""
-
-    event_id: str
-    session_id: str
-    user: str
-    turn: int
-    at: float
-    """Unix time (seconds)."""
-
-    query: str
-
-    step: Step
-    label_source: str
-
-
-class Word(NamedTuple):
-    """How a session ended, as somebody said; the later word counts, of two at once the larger id."""
-
-    at: float
-    """Unix time (seconds)."""
-
-    event_id: str
-    outcome: Outcome
-
-
-@dataclass
-class Gathered:
-    """What was read from the lake, before it is put in order."""
-
-    turns: dict[str, Turn] = field(default_factory=dict)
-    """By event id."""
-
-    feedback: dict[str, Word] = field(default_factory=dict)
-    """Session to the last word of its user."""
-
-    completed: dict[str, Word] = field(default_factory=dict)
-    """Session to its last completion that knew how it ended."""
 
 
 @dataclass(frozen=True)
@@ -172,83 +120,6 @@ def words_of(texts: Iterable[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64
             words.extend(word_keys(text))
         offsets.append(len(words))
     return np.array(words, np.uint32), np.array(offsets, np.int64)
-
-
-async def gather(events: AsyncIterator[SessionEvent]) -> Gathered:
-    """Read events in any order; a repeat changes nothing."""
-    found = Gathered()
-    shared: dict[Any, Any] = {}
-    async for event in events:
-        if isinstance(event, TurnFinished):
-            if event.reply_kind in ("answer", "refusal", "static"):
-                found.turns[event.event_id] = _turn(event, shared)
-        elif isinstance(event, FeedbackGiven):
-            if event.resolved is not None:
-                _heed(found.feedback, event, "solved" if event.resolved else "unsolved")
-        elif isinstance(event, SessionCompleted) and event.outcome != "unknown":
-            _heed(found.completed, event, event.outcome)
-    return found
-
-
-def _turn(event: TurnFinished, shared: dict[Any, Any]) -> Turn:
-    """Keep what learning needs; what many turns have in common is held once, in `shared`."""
-
-    def once(value: Kept) -> Kept:
-        kept: Kept = shared.setdefault(value, value)
-        return kept
-
-    return Turn(
-        event.event_id,
-        once(event.session_id),
-        once(event.user),
-        event.turn,
-        event.at.timestamp(),
-        event.query,
-        once(Step(intent=event.intent, topic=event.topic)),
-        once(event.label_source),
-    )
-
-
-def _heed(words: dict[str, Word], event: FeedbackGiven | SessionCompleted, outcome: Outcome) -> None:
-    """Keep the last word on each session."""
-    word = Word(event.at.timestamp(), event.event_id, outcome)
-    words[event.session_id] = max(word, words.get(event.session_id, word))
-
-
-def arrange(found: Gathered, named: Mapping[str, Step]) -> Sessions:
-    """Put the turns in order; `named` gives steps by event id that classification found or changed."""
-    by_session: dict[str, list[Turn]] = {}
-    for turn in found.turns.values():
-        by_session.setdefault(turn.session_id, []).append(turn)
-    return make_sessions(
-        _row(session_id, turns, found, named) for session_id, turns in sorted(by_session.items())
-    )
-
-
-def _row(session_id: str, turns: list[Turn], found: Gathered, named: Mapping[str, Step]) -> SessionRow:
-    """Put the turns of one session in order; a turn that nobody could name is no step."""
-    in_order = sorted(turns, key=_place)[:STEPS_AT_MOST]
-    labels = [named.get(turn.event_id, turn.step).label for turn in in_order]
-    kept = [(label, turn) for label, turn in zip(labels, in_order, strict=True) if label != "none"]
-    return SessionRow(
-        session_id,
-        in_order[0].user,
-        [label for label, _ in kept],
-        [turn.at for _, turn in kept],
-        _outcome(session_id, found),
-        [turn.query for _, turn in kept],
-    )
-
-
-def _place(turn: Turn) -> tuple[int, float, str]:
-    """Order turns whatever order they came in; the id decides between two at once."""
-    return turn.turn, turn.at, turn.event_id
-
-
-def _outcome(session_id: str, found: Gathered) -> int:
-    """The user's own word counts first, then how the session was completed."""
-    word = found.feedback.get(session_id) or found.completed.get(session_id)
-    return UNKNOWN if word is None else CODES[word.outcome]
 
 
 def sort_labels(sessions: Sessions) -> Sessions:

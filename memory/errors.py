@@ -57,3 +57,15 @@ class EmbedderMismatch(AgentError):
             fix="Go back to the embedder it was built with, or build it again with "
             "`slipstream knowledge build --force`.",
         )
+
+
+class LakeFileBroken(AgentError):
+    """A file of the lake is not readable Parquet."""
+
+    code = "memory.lake_file_broken"
+
+    def __init__(self, file: str) -> None:
+        super().__init__(
+            f"`{file}` is not a readable Parquet file.",
+            fix="Move it out of the lake (nothing else depends on it) and run the command again.",
+        )

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from memory.errors import AgentError, StorageFailed
+from memory.errors import LakeFileBroken, StorageFailed
 from memory.events import dump_event, parse_event
 from memory.ports import LakeFile
 from memory.records import FeedbackGiven, SessionCompleted, SessionEvent, TurnFinished
@@ -97,18 +97,6 @@ SCHEMAS = {
     SESSIONS: pa.schema([*ENVELOPE, *FIGURES, ("body", pa.string())]),
 }
 """Columns of each table; `body` is the whole event as JSON. Columns are only ever added."""
-
-
-class LakeFileBroken(AgentError):
-    """A file of the lake is not readable Parquet."""
-
-    code = "memory.lake_file_broken"
-
-    def __init__(self, file: Path) -> None:
-        super().__init__(
-            f"`{file}` is not a readable Parquet file.",
-            fix="Move it out of the lake (nothing else depends on it) and run the command again.",
-        )
 
 
 class ParquetLake:
@@ -236,10 +224,10 @@ def _told(file: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno is None:  # how pyarrow reports damaged pages
-            raise LakeFileBroken(file) from None
+            raise LakeFileBroken(str(file)) from None
         raise StorageFailed(str(file), os.strerror(error.errno)) from None
     except (pa.ArrowException, ValueError):
-        raise LakeFileBroken(file) from None
+        raise LakeFileBroken(str(file)) from None
 
 
 def _columns(file: Path, tenant: str, domain: str) -> pa.Table:

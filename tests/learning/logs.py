@@ -1,11 +1,18 @@
 """Small logs for tests of learning: visits of users, as sessions or as events."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from learning.sessions import Gathered, Sessions, Turn, Word, arrange
+import pyarrow as pa
+
+from learning.gathering import digest, merge
+from learning.sessions import SOLVED, UNKNOWN, UNSOLVED, SessionRow, Sessions, make_sessions
 from memory.ids import make_event_id
+from memory.parquet import open_lake
 from memory.records import FeedbackGiven, SessionCompleted, SessionEvent, TurnFinished, parse_step
 from memory.redact import user_key
 
@@ -29,19 +36,16 @@ def usual_log() -> list[Visit]:
 
 
 def sessions_of(log: Sequence[Visit]) -> Sessions:
-    found = Gathered()
-    for number, visit in enumerate(log):
-        session = f"session-{number:04}"
-        begin = START.timestamp() + number * 86_400
-        for place, label in enumerate(visit.labels):
-            key = f"{session}-{place}"
-            step = parse_step(label)
-            found.turns[key] = Turn(
-                key, session, visit.user, place + 1, begin + place * 60, "", step, "recorded"
-            )
-        if visit.solved is not None:
-            found.feedback[session] = Word(begin, session, "solved" if visit.solved else "unsolved")
-    return arrange(found, {})
+    return make_sessions(
+        SessionRow(
+            f"session-{number:04}",
+            visit.user,
+            visit.labels,
+            [START.timestamp() + number * 86_400 + place * 60 for place in range(len(visit.labels))],
+            {True: SOLVED, False: UNSOLVED, None: UNKNOWN}[visit.solved],
+        )
+        for number, visit in enumerate(log)
+    )
 
 
 def common(session: str, *, turn: int, at_s: float, key: str, user: str = USERS[0]) -> dict[str, Any]:
@@ -89,6 +93,18 @@ def over(session: str, outcome: Any, *, at_s: float = 900.0) -> SessionCompleted
     )
 
 
-async def stream(events: Iterable[SessionEvent]) -> AsyncIterator[SessionEvent]:
-    for event in events:
-        yield event
+def gathered(*batches: Sequence[SessionEvent], classifier: str = "test:1") -> pa.Table:
+    """What is gathered from the events, each batch a file of the lake that was read on its own."""
+    with TemporaryDirectory() as folder:
+        return asyncio.run(_gathered(Path(folder), batches, classifier))
+
+
+async def _gathered(folder: Path, batches: Sequence[Sequence[SessionEvent]], classifier: str) -> pa.Table:
+    parts = []
+    for number, batch in enumerate(batches):
+        lake = open_lake(folder / str(number))
+        await lake.write(batch)
+        for file in await lake.files():
+            raw = await lake.columns(file, tenant="acme", domain="pumps")
+            parts.append(digest(raw, classifier).events)
+    return merge(parts)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from domains.loader import find_domain, load_domain, load_sample_flows
 from domains.model import SampleFlow
 from learning import recorded
+from learning.arranging import arrange
 from learning.next_step import fit
 from learning.recorded import (
     EPOCH,
@@ -26,12 +27,10 @@ from learning.recorded import (
     recorded_sessions,
     sample_sessions,
 )
-from learning.sessions import Sessions, arrange, gather
+from learning.sessions import Sessions
 from memory.records import SessionCompleted, TurnFinished
 from memory.redact import user_key
-from tests.learning.logs import Visit, sessions_of, stream
-
-pytestmark = pytest.mark.anyio
+from tests.learning.logs import Visit, gathered, sessions_of
 
 GOOD = {"session_id": "s-1", "labels": ["alarm/pressure", "repair"], "texts": ["It rises.", "How?"]}
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -50,11 +49,6 @@ def refusal(file: Path) -> str:
         list(read_recorded(file))
     assert caught.value.fix
     return str(caught.value)
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +216,7 @@ def test_any_row_that_is_read_can_be_replayed_twice(
 # --- columns -------------------------------------------------------------------------------------
 
 
-async def test_columns_of_recorded_sessions_are_those_of_their_events() -> None:
+def test_columns_of_recorded_sessions_are_those_of_their_events() -> None:
     rows = [
         RecordedSession(session_id="a", labels=["repair/pump", "alarm"], texts=["Mend it", ""], success=True),
         RecordedSession(session_id="b", user_id="ann", labels=["alarm"], times=[5], start=1e9),
@@ -232,7 +226,7 @@ async def test_columns_of_recorded_sessions_are_those_of_their_events() -> None:
 
     straight = recorded_sessions(rows, tenant="acme")
 
-    by_events = arrange(await gather(stream(events)), {})
+    by_events = arrange(gathered(events), now=2e9).sessions
     for column in fields(Sessions):
         one, other = getattr(straight, column.name), getattr(by_events, column.name)
         assert np.array_equal(one, other), column.name

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from memory import parquet
-from memory.errors import StorageFailed
-from memory.parquet import EVENTS, SESSIONS, LakeFileBroken, ParquetLake, open_lake
+from memory.errors import LakeFileBroken, StorageFailed
+from memory.parquet import EVENTS, SESSIONS, ParquetLake, open_lake
 from memory.records import Guidance, SessionEvent, Suggestion, TurnFinished
 from tests.conformance.samples import completed, feedback, turn_events
 

@@ -1,0 +1,234 @@
+"""Sessions from gathered events: which turns belong together, what they are, how they ended."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from learning.gathering import COMPLETION, FEEDBACK, HANDOVER, STEP
+from learning.sessions import ESCALATED, UNKNOWN, UNSOLVED, Sessions, sort_labels, spread
+from learning.trust import AHEAD_S
+
+STEPS_AT_MOST = 2_000
+"""Steps of one session that are looked at; what is longer is a machine, and its tail adds nothing."""
+
+SILENCE_S = 6 * 3600.0
+"""Silence (seconds) after which the same session id is another session: longer than any meeting or lunch,
+shorter than a night. Who comes back the next morning comes anew; midnight itself parts nothing. A recorded
+log says itself where its sessions end."""
+
+QUESTION_WORDS = 3
+"""Words (count) that make a question worth comparing: "yes" comes twice in the best of sessions."""
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+class Arranged(NamedTuple):
+    """Sessions, and what was left out of them."""
+
+    sessions: Sessions
+    """By id; a later part of a session that fell silent has the id with `#2`, `#3`, … behind it."""
+
+    future: int
+    """Events left out because they are dated in the future (count); they count once their time has come."""
+
+    cut: int
+    """Steps beyond `STEPS_AT_MOST` of their session (count)."""
+
+    named: int
+    """Steps that a classifier named after the fact (count)."""
+
+
+class _Columns(NamedTuple):
+    """Gathered events as arrays, without those from the future."""
+
+    session: NDArray[np.int32]
+    user: NDArray[np.int32]
+    at_us: Ints
+    kind: NDArray[np.int8]
+    label: NDArray[np.int32]
+    recorded: Bools
+    named: Bools
+    failed: Bools
+    outcome: NDArray[np.int8]
+    word_offsets: Ints
+    """Row `n` has the words from `word_offsets[n]` on; an array longer by one."""
+
+
+class _Parts(NamedTuple):
+    """Which part of which session each turn and each word belongs to."""
+
+    turns: Ints
+    """Rows that are turns, in order."""
+
+    of_turn: Ints
+    """Number of the part of each turn."""
+
+    words: Ints
+    """Rows in which somebody says how it ended."""
+
+    of_word: Ints
+    total: int
+    """Parts (count)."""
+
+
+def arrange(events: pa.Table, *, now: float) -> Arranged:
+    """Return the sessions of merged events as of `now` (Unix time, seconds); one without steps is none."""
+    in_time = events.column("at_us").to_numpy() <= (now + AHEAD_S) * 1e6
+    future = int(np.count_nonzero(~in_time))
+    table = (events.filter(pa.array(in_time)) if future else events).combine_chunks()
+    rows, words = _columns(table)
+    parts = _split(rows)
+    is_step = (rows.kind[parts.turns] == STEP) & (rows.label[parts.turns] != _number(table, "label", "none"))
+    part = parts.of_turn[is_step]
+    depth = np.arange(len(part)) - np.searchsorted(part, part)
+    fits = depth < STEPS_AT_MOST
+    step, part = parts.turns[is_step][fits], part[fits]
+    kept = np.unique(part)
+    first = parts.turns[np.searchsorted(parts.of_turn, kept)]
+    places, word_offsets = spread(rows.word_offsets, step)
+    users, user_keys = _renumber(rows.user[first], table, "user")
+    steps, labels = _renumber(rows.label[step], table, "label")
+    sessions = Sessions(
+        ids=_ids(rows, parts, kept, table),
+        labels=labels,
+        steps=steps,
+        times=rows.at_us[step] / 1e6,
+        offsets=np.append(np.searchsorted(part, kept), len(part)).astype(np.int64),
+        users=users,
+        user_keys=user_keys,
+        outcomes=_outcomes(rows, parts, words)[kept],
+        words=words[places],
+        word_offsets=word_offsets,
+    )
+    named = int(np.count_nonzero(rows.named[step]))
+    return Arranged(sort_labels(sessions), future, int(np.count_nonzero(~fits)), named)
+
+
+def _columns(table: pa.Table) -> tuple[_Columns, NDArray[np.uint32]]:
+    """Return the rows as arrays, and the words of all rows one after the other."""
+
+    def plain(name: str) -> NDArray[np.generic]:
+        column = _whole(table, name)
+        if pa.types.is_dictionary(column.type):
+            column = column.indices
+        values: NDArray[np.generic] = column.to_numpy(zero_copy_only=False)
+        return values
+
+    lists = _whole(table, "words")
+    columns = {name: plain(name) for name in _Columns._fields if name != "word_offsets"}
+    offsets = lists.offsets.to_numpy().astype(np.int64)
+    return _Columns(**columns, word_offsets=offsets), lists.values.to_numpy()  # type: ignore[arg-type]
+
+
+def _whole(table: pa.Table, name: str) -> pa.Array:
+    """Return a column as one array."""
+    column = table.column(name).combine_chunks()
+    return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+
+
+def _number(table: pa.Table, column: str, name: str) -> int:
+    """Return the number of a name in a column; -1 when it is not there."""
+    found = _whole(table, column).dictionary.index(name).as_py()
+    return int(found)
+
+
+def _renumber(numbers: NDArray[np.int32], table: pa.Table, name: str) -> tuple[NDArray[np.int32], list[str]]:
+    """Number names in the order in which they appear, and return them."""
+    found, first, place = np.unique(numbers, return_index=True, return_inverse=True)
+    order = np.argsort(first, kind="stable")
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    return rank[place], _whole(table, name).dictionary.take(pa.array(found[order])).to_pylist()
+
+
+# --- where sessions begin and end --------------------------------------------------------------------
+
+
+def _split(rows: _Columns) -> _Parts:
+    """Part sessions where they fell silent; a word belongs to the turns before it, or else to the first."""
+    turns = np.flatnonzero(rows.kind <= HANDOVER)
+    session, at_us = rows.session[turns], rows.at_us[turns]
+    begins = np.ones(len(turns), bool)
+    silent = (np.diff(at_us) > SILENCE_S * 1e6) & ~rows.recorded[turns][1:]
+    begins[1:] = (session[1:] != session[:-1]) | silent
+    of_turn = np.cumsum(begins) - 1
+    words = np.flatnonzero(rows.kind >= FEEDBACK)
+    if not len(turns):
+        return _Parts(turns, of_turn, words[:0], words[:0], 0)
+    before = np.searchsorted(turns, words) - 1
+    is_after = (before >= 0) & (session[before] == rows.session[words])
+    nearest = np.where(is_after, before, np.minimum(before + 1, len(turns) - 1))
+    belongs = session[nearest] == rows.session[words]
+    return _Parts(turns, of_turn, words[belongs], of_turn[nearest[belongs]], int(of_turn[-1]) + 1)
+
+
+def _ids(rows: _Columns, parts: _Parts, kept: Ints, table: pa.Table) -> list[str]:
+    """Return the ids of the parts that are kept."""
+    first = np.searchsorted(parts.of_turn, np.arange(parts.total))
+    session = rows.session[parts.turns[first]]
+    is_new = np.ones(parts.total, bool)
+    is_new[1:] = session[1:] != session[:-1]
+    later = np.arange(parts.total) - np.maximum.accumulate(np.where(is_new, np.arange(parts.total), 0))
+    names = _whole(table, "session").dictionary.take(pa.array(session[kept])).to_pylist()
+    return [
+        f"{name}#{number + 1}" if number else name
+        for name, number in zip(names, later[kept].tolist(), strict=True)
+    ]
+
+
+# --- how they ended ----------------------------------------------------------------------------------
+
+
+def _outcomes(rows: _Columns, parts: _Parts, words: NDArray[np.uint32]) -> NDArray[np.int8]:
+    """Return the outcome of each part.
+
+    What weighs more comes first:
+
+    1. the user's own last word: `resolved`, else a rating of 4 or 5 (solved), of 1 or 2 (unsolved);
+    2. the last completion that says how it ended: a client's, or that of a recorded log;
+    3. a turn that handed over to a person: escalated;
+    4. a last answer that was refused, canned, or not good enough for the judge to the end: unsolved; a
+       refusal that was followed by an accepted answer is overcome and says nothing;
+    5. a last question that the user had asked before in the same words: unsolved, since the first answer
+       did not help;
+    6. else unknown: silence is neither.
+    """
+    outcomes = np.full(parts.total, UNKNOWN, np.int8)
+    kinds = rows.kind[parts.turns]
+    step, part = parts.turns[kinds == STEP], parts.of_turn[kinds == STEP]
+    is_last = np.ones(len(part), bool)
+    is_last[:-1] = part[1:] != part[:-1]
+    fails = rows.failed[step] | _is_repeated(rows, step, part, words)
+    outcomes[part[is_last & fails]] = UNSOLVED
+    outcomes[parts.of_turn[kinds == HANDOVER]] = ESCALATED
+    for kind in (COMPLETION, FEEDBACK):
+        of_kind = rows.kind[parts.words] == kind
+        row, of_row = parts.words[of_kind], parts.of_word[of_kind]
+        by_time = np.argsort(rows.at_us[row], kind="stable")
+        outcomes[of_row[by_time]] = rows.outcome[row[by_time]]  # of several the last stands
+    return outcomes
+
+
+def _is_repeated(rows: _Columns, step: Ints, part: Ints, words: NDArray[np.uint32]) -> Bools:
+    """True for steps whose question stands more than once in their part; not told of recorded logs."""
+    question = _questions(rows.word_offsets, words)[step]
+    asked = np.flatnonzero((question > 0) & ~rows.recorded[step])
+    order = asked[np.lexsort((question[asked], part[asked]))]
+    same = (question[order][1:] == question[order][:-1]) & (part[order][1:] == part[order][:-1])
+    repeated = np.zeros(len(step), bool)
+    repeated[order[1:][same]] = True
+    repeated[order[:-1][same]] = True
+    return repeated
+
+
+def _questions(offsets: Ints, words: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """Return a number for the words of each row in their order; 0 for too few to compare."""
+    lengths = np.diff(offsets)
+    place = np.arange(len(words)) - np.repeat(offsets[:-1] - offsets[0], lengths)
+    odd = np.random.default_rng(7).integers(1, 2**62, int(lengths.max(initial=0)) or 1, np.uint64) * 2 + 1
+    total = np.concatenate([[0], np.cumsum(words.astype(np.uint64) * odd[place])]).astype(np.uint64)
+    sums = total[offsets[1:] - offsets[0]] - total[offsets[:-1] - offsets[0]]
+    return np.where(lengths >= QUESTION_WORDS, sums, 0).astype(np.uint64)
