@@ -221,12 +221,26 @@ class Pattern(Record):
     """Distinct users among them (count)."""
 
     success_rate: float | None = None
-    """Share of solved among those with a known outcome; `None` when none is known."""
+    """Share of solved among those with a known outcome, of few sessions drawn towards the usual share;
+    `None` when none is known."""
 
     avg_completion_time: float | None = None
     """Mean time from first to last step of the pattern (seconds); `None` when unknown."""
 
     last_updated: AwareDatetime
+    """When it was last seen."""
+
+    success_low: float | None = None
+    """Lower end of the 95 % interval of `success_rate`."""
+
+    success_high: float | None = None
+    first_seen: AwareDatetime | None = None
+    decayed_frequency: float | None = None
+    """Sessions that show it, each counting half as much every 90 days before the newest in the log; patterns
+    are ranked by it. `None` when unknown."""
+
+    lift: float | None = None
+    """Times as many sessions show it as would if its steps came independently; `None` for whole flows."""
 
 
 class Release(Record):
