@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
+from pathlib import Path
 from threading import Thread
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -9,12 +10,15 @@ from weakref import WeakValueDictionary
 
 from pydantic import ValidationError
 
+from agent.importing import import_sessions
 from agent.runtime import Runtime
 from agent.settings import load_settings
 from agent.views.progress import progress
 from agent.views.run import Run
 from agent.wiring import open_runtime, utc_now
 from graph.trace import Trace, make_traces
+from learning.importing.reading import Format, ImportReport, read_logs
+from learning.importing.spool import open_spool
 from learning.pipeline import LearnReport
 from learning.recorded import RecordedSession, recorded_events
 from memory.errors import AgentError
@@ -127,6 +131,21 @@ class Lab:
         self._wait(runtime.replay(waiting))
         return count
 
+    def import_logs(
+        self, *paths: Path | str, log_format: Format | None = None, sample: bool = False
+    ) -> ImportReport:
+        """Send logs down the path of live turns, as `slipstream import` does; a second time changes nothing.
+
+        `log_format` is told by content when left out; `sample` marks all as written for demonstration.
+
+        Raises:
+            LogUnreadable: a path is not there or cannot be opened.
+            NothingImported: no session was found.
+        """
+        return self._wait(
+            self._import(self._open_runtime(), [Path(one) for one in paths], log_format, sample)
+        )
+
     def learn(self, show_progress: bool = False) -> LearnReport:
         """Learn from all sessions of the domain; what was learned guides the next turn.
 
@@ -187,6 +206,23 @@ class Lab:
         except KeyboardInterrupt:
             future.cancel()
             raise
+
+    async def _import(
+        self, runtime: Runtime, paths: Sequence[Path], log_format: Format | None, sample: bool
+    ) -> ImportReport:
+        with open_spool() as spool, progress(False) as on_progress:
+            report = read_logs(
+                paths, spool, tenant=self.settings.tenant, log_format=log_format, on_progress=on_progress
+            )
+            await import_sessions(
+                runtime,
+                spool.sessions(),
+                domain=self.settings.domain,
+                turns=report.turns,
+                on_progress=on_progress,
+                sample=sample,
+            )
+        return report
 
     async def _session(self, runtime: Runtime, session_id: str) -> list[Trace]:
         return make_traces(await runtime.events(session_id, self.settings.tenant))

@@ -15,6 +15,7 @@ from agent.cli import (
     feedback,
     graph,
     guidance,
+    importing,
     invoke,
     knowledge,
     learn,
@@ -69,6 +70,7 @@ app.command("serve", rich_help_panel="Serve")(serve.serve)
 app.command("invoke", rich_help_panel="Serve")(invoke.invoke)
 app.add_typer(trace.app, rich_help_panel="Look", context_settings=HELP)
 app.command("graph", rich_help_panel="Look")(graph.graph)
+app.command("import", rich_help_panel="Learn")(importing.import_logs)
 app.command("learn", rich_help_panel="Learn")(learn.learn)
 app.add_typer(guidance.app, rich_help_panel="Learn", context_settings=HELP)
 app.add_typer(domain.app, rich_help_panel="Teach", context_settings=HELP)

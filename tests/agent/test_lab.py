@@ -1,6 +1,7 @@
 """The lab: the whole program from a notebook."""
 
 import asyncio
+import json
 import shutil
 import subprocess
 import sys
@@ -101,6 +102,20 @@ def test_a_recorded_log_is_learned_from_and_guides_the_next_question(lab: Lab) -
     assert len(lab.patterns(limit=5)) == 5
     assert flow.steps[3].step in [one.label for one in run.reply.guidance.suggestions]
     assert (unknown, run.trace.followed) == (None, True)
+
+
+def test_logs_that_people_have_are_imported_named_and_learned_from(fresh: Path, tmp_path: Path) -> None:
+    texts = ["Which alarms are active?", OIL, "How do I change the oil filter?"]
+    rows = [{"session_id": f"s{n}", "user_id": f"u{n % 9}", "texts": texts} for n in range(40)]
+    log = tmp_path / "log.jsonl"
+    log.write_text("\n".join(map(json.dumps, rows)))
+
+    with Lab("solaris", state_dir=fresh) as lab:
+        report = lab.import_logs(log, sample=True)
+        learned = lab.learn()
+
+    assert (report.sessions, report.turns, report.labels, report.users) == (40, 120, 0, 9)
+    assert (learned.sessions, learned.steps, learned.classified) == (40, 120, 120)
 
 
 def test_it_works_where_a_loop_is_running_already(lab: Lab) -> None:
