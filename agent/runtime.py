@@ -10,11 +10,14 @@ from typing import Literal
 from weakref import WeakValueDictionary
 
 from langchain_core.embeddings import Embeddings
+from langchain_core.language_models import BaseChatModel
 
 from agent.settings import Settings
 from domains.loader import domain_names
 from graph.run import TurnGraph, run_turn, thread_id
 from graph.state import Services
+from learning.intents import BatchClassifier
+from learning.model_intents import BatchModelClassifier
 from learning.pipeline import LearnReport, learn
 from learning.progress import Progress
 from memory.errors import StorageFailed
@@ -53,6 +56,9 @@ class Parts:
     lake: ParquetLake
     graph: TurnGraph
     embedder: Embeddings
+    model: BaseChatModel | None
+    """The chat model that is set; `None` when all is local."""
+
     services: Callable[[str, str], Awaitable[Services]]
     """From domain and tenant to what its turns use; raises `DomainUnknown`."""
 
@@ -250,7 +256,8 @@ class Runtime:
         return await learn(
             parts.lake,
             self.registry(tenant),
-            services.local.classifier,
+            self._learner(services),
+            fallback=services.local.classifier,
             tenant=tenant,
             domain=domain,
             folder=self.settings.state_dir,
@@ -259,6 +266,13 @@ class Runtime:
             now=parts.now(),
             on_progress=on_progress,
         )
+
+    def _learner(self, services: Services) -> BatchClassifier:
+        """Return who names what the learner reads: the chat model that is set, or the local classifier."""
+        model = self._parts.model
+        if model is None:
+            return services.local.classifier
+        return BatchModelClassifier(model, self.settings.model, services.domain)
 
     async def warm(self) -> None:
         """Open the default domain, so that the first turn finds its models and indexes ready.

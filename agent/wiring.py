@@ -52,11 +52,12 @@ async def open_runtime(
         outbox = stack.enter_context(open_outbox(state / "outbox.sqlite"))
         saver = await open_checkpoints(state / "sessions.sqlite", stack)
         embedder = make_embeddings(settings)
+        model = model or make_chat_model(settings)
         shelf = ServiceShelf(
             settings,
             store=store,
             embedder=embedder,
-            model=model or make_chat_model(settings),
+            model=model,
             tools=await _mcp_tools(settings, stack),
             on_progress=on_progress,
         )
@@ -68,6 +69,7 @@ async def open_runtime(
                 checkpointer=saver if settings.memory_enabled else None, name="slipstream"
             ),
             embedder=embedder,
+            model=model,
             services=shelf.services,
             open_patterns=shelf.patterns,
             trim=partial(trim_checkpoints, saver),

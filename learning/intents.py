@@ -116,26 +116,19 @@ async def classify_turns(
 ) -> Named:
     """Name the questions, asking `classifier` only about those that it has not named before.
 
-    `fallback` names what the classifier cannot; while that cannot be reached it names all, for this run only.
+    `fallback` names, once for all, what the classifier cannot.
 
     Raises:
-        ClassifierDown: the classifier cannot be reached, and there is no fallback.
+        ClassifierDown: the classifier cannot be reached; what it has named so far is kept.
         StorageFailed: the disk is full or refuses.
     """
     wanted = list(questions)
     known = stored_intents(folder, classifier.identity)
     new = sorted((one for one in wanted if one.event_id not in known), key=_place)
-    asked = classifier
     for start in range(0, len(new), BATCH):
         batch = new[start : start + BATCH]
-        try:
-            found = await _name(batch, asked, fallback)
-        except ClassifierDown:
-            if fallback is None:
-                raise
-            asked = fallback
-            found = await _name(batch, asked, None)
-        _store(folder, asked.identity, [one for one in batch if one.event_id in found], found)
+        found = await _name(batch, classifier, fallback)
+        _store(folder, classifier.identity, [one for one in batch if one.event_id in found], found)
         known |= {event_id: _naming(analysis, by) for event_id, (analysis, by) in found.items()}
         on_progress("intents", start + len(batch), len(new), "turns named")
     steps = {one.event_id: known[one.event_id].step for one in wanted if one.event_id in known}

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from graph.state import Classifier
 from learning.arranging import Arranged, arrange
+from learning.intents import BatchClassifier
 from learning.next_step import Model, fit
 from learning.patterns import find_patterns
 from learning.progress import Progress
@@ -90,8 +91,9 @@ class Log(NamedTuple):
 async def learn(
     lake: Lake,
     registry: Registry,
-    classifier: Classifier,
+    classifier: BatchClassifier,
     *,
+    fallback: Classifier | None = None,
     tenant: str,
     domain: str,
     folder: Path,
@@ -105,13 +107,16 @@ async def learn(
     Reads only what is new since the last run; the release is the same as if all had been read. Safe to
     break off: what was classified stays, and the live release changes only at the very end.
 
+    `fallback` names what the classifier cannot.
+
     Raises:
+        ClassifierDown: the classifier cannot be reached; the next run goes on from there.
         NothingToLearn: the lake holds no steps of the domain.
         LakeFileBroken: it may hold some, but cannot be read.
     """
     clock = _Clock()
     source = Source(tenant, domain, classifier.identity)
-    read = await read_events(lake, classifier, source, folder, on_progress, keep=True)
+    read = await read_events(lake, classifier, source, folder, on_progress, keep=True, fallback=fallback)
     clock.stop("read")
     log = await _arrange(read, domain, now, on_progress)
     clock.stop("sessions")

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from graph.state import Classifier
 from learning.gathering import Digest, digest, merge, with_names
-from learning.intents import Question, classify_turns
+from learning.intents import BatchClassifier, Question, classify_turns
 from learning.progress import Progress
 from learning.stored import Source, Stored, load_events, store_events
 from memory.errors import LakeFileBroken
@@ -51,12 +51,20 @@ class Read:
 
 
 async def read_events(
-    lake: Lake, classifier: Classifier, source: Source, folder: Path, on_progress: Progress, *, keep: bool
+    lake: Lake,
+    classifier: BatchClassifier,
+    source: Source,
+    folder: Path,
+    on_progress: Progress,
+    *,
+    keep: bool,
+    fallback: Classifier | None = None,
 ) -> Read:
     """Read what is new, name its steps, and put it among what earlier runs have gathered.
 
-    Without `keep` nothing is written and nobody is asked: new steps bear the labels that their events have.
-    Broken off while reading, the next run reads again; broken off while naming, it goes on from there.
+    `fallback` names what the classifier cannot. Without `keep` nothing is written and nobody is asked: new
+    steps bear the labels that their events have. Broken off while reading, the next run reads again; broken
+    off while naming, it goes on from there.
 
     Raises:
         ClassifierDown: the classifier cannot be reached.
@@ -66,7 +74,9 @@ async def read_events(
     known = await asyncio.to_thread(load_events, folder / GATHERED, source, files)
     unread = await _read_new([file for file in files if file not in known.files], lake, source, on_progress)
     if unread.questions and keep:
-        named = await classify_turns(unread.questions, classifier, folder / INTENTS, on_progress)
+        named = await classify_turns(
+            unread.questions, classifier, folder / INTENTS, on_progress, fallback=fallback
+        )
         events = [await asyncio.to_thread(with_names, part, named.steps) for part in unread.events]
         unread = replace(unread, events=events)
     read = known

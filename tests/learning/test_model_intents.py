@@ -13,7 +13,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import PrivateAttr
 
 from domains.loader import BUILT_IN
-from learning import model_intents
+from learning import intents, model_intents
 from learning.intents import ClassifierDown, Named, Question, classify_turns, stored_intents
 from learning.model_intents import BatchModelClassifier
 from memory.records import Analysis
@@ -247,15 +247,23 @@ async def test_what_the_model_cannot_name_is_named_locally_once_for_all(tmp_path
     assert (again.steps, again.new, silent.prompts) == (first.steps, 0, [])
 
 
-async def test_while_the_model_is_down_all_is_named_locally_and_asked_again_later(tmp_path: Path) -> None:
-    def fail(_: list[str]) -> str:
-        raise ConnectionError
+async def test_while_the_model_is_down_nothing_is_guessed_and_what_it_named_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intents, "BATCH", 1)
 
-    down = await run([turn(1, "fine")], Answering(fail), tmp_path)
-    later = await run([turn(1, "fine")], Answering(all_good), tmp_path)
+    def fail_later(texts: list[str]) -> object:
+        if texts == ["second"]:
+            raise ConnectionError
+        return all_good(texts)
 
-    assert down.steps["event-1"].label == "safety"
-    assert later.steps["event-1"].label == "procedure/seal"
+    with pytest.raises(ClassifierDown):
+        await run([turn(1, "first"), turn(2, "second")], Answering(fail_later), tmp_path)
+    back = Answering(all_good)
+    found = await run([turn(1, "first"), turn(2, "second")], back, tmp_path)
+
+    assert {step.label for step in found.steps.values()} == {"procedure/seal"}
+    assert (found.new, back.texts) == (1, ["second"])
 
 
 def test_what_the_model_names_in_a_live_turn_counts_as_named_by_the_same_classifier() -> None:
