@@ -1,19 +1,21 @@
 """From lake to release: the same lake gives the same release, and a crash leaves the old one live."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from learning.pipeline import LearnReport, NothingToLearn, learn
 from learning.recorded import RecordedSession, recorded_events
 from memory.arrays import open_pattern_index
+from memory.errors import LakeFileBroken
 from memory.parquet import ParquetLake, open_lake
 from memory.ports import Registry
-from memory.records import Analysis, Release, SessionEvent, TurnFinished
+from memory.records import Analysis, FeedbackGiven, Release, SessionEvent, TurnFinished
 from memory.sqlite import open_store
 from tests.learning.logs import ALARM, ORDER
 
@@ -238,6 +240,199 @@ async def test_a_release_whose_files_are_damaged_is_written_again(place: Place, 
 
     assert (again.is_new, again.release_id) == (True, first.release_id)
     open_pattern_index(place.folder / (await place.live()).path)
+
+
+# --- day by day --------------------------------------------------------------------------------------
+
+
+def content(place: Place, report: LearnReport) -> dict[str, bytes]:
+    folder = place.folder / "models/patterns" / report.release_id
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def elsewhere(place: Place, name: str) -> Place:
+    """A state folder that knows nothing, on the same lake."""
+    return Place(place.folder / name, place.lake, place.registry)
+
+
+async def test_day_by_day_gives_the_release_of_a_full_run_byte_for_byte(place: Place) -> None:
+    log = events(0, 60)
+    late = [events(3, 4)[1], *events(20, 21)[2:]]  # turns of old sessions, and how one of them ended
+    log = [event for event in log if event not in late]
+    random.Random(5).shuffle(log)
+    days = [log[:80], log[60:150], [*log[140:], *events(60, 61)], [*late, *log[:9], said_of(7)]]
+
+    for number, day in enumerate(days):
+        await place.lake.write(day)
+        daily = await place.learn()
+        fresh = elsewhere(place, f"fresh-{number}")
+        full = await fresh.learn()
+
+        assert (daily.release_id, daily.files) == (full.release_id, full.files)
+        assert content(place, daily) == content(fresh, full)
+        assert 0 < daily.new_files <= full.new_files
+    assert daily.new_files < full.new_files
+
+
+def said_of(number: int) -> SessionEvent:
+    return FeedbackGiven(
+        event_id=f"late-{number}",
+        session_id=f"session-{number}",
+        tenant="acme",
+        domain="pumps",
+        user="0" * 16,
+        turn=1,
+        seq=0,
+        at=NOW,
+        resolved=False,
+    )
+
+
+def forget(kept: Path) -> None:
+    kept.unlink()
+
+
+def flip(kept: Path) -> None:
+    body = bytearray(kept.read_bytes())
+    body[len(body) // 2] ^= 1
+    kept.write_bytes(body)
+
+
+def shorten(kept: Path) -> None:
+    kept.write_bytes(kept.read_bytes()[:100])
+
+
+def empty(kept: Path) -> None:
+    kept.write_bytes(b"{}")
+
+
+@pytest.mark.parametrize("kind", ["manifest.json", "*.arrow"])
+@pytest.mark.parametrize("damage", [forget, flip, shorten, empty])
+async def test_what_is_kept_between_runs_is_only_a_shortcut(
+    place: Place, kind: str, damage: Callable[[Path], None]
+) -> None:
+    await place.lake.write(events(0, 60))
+    await place.learn()
+    await place.lake.write(events(60, 64))
+    [kept] = (place.folder / "learning/events").rglob(kind)
+    damage(kept)
+
+    again = await place.learn()
+
+    assert again.new_files == again.files
+    assert again.release_id == (await elsewhere(place, "fresh").learn()).release_id
+    assert (await place.learn()).new_files == 0
+
+
+async def test_a_file_taken_out_of_the_lake_is_out_of_what_is_learned(place: Place) -> None:
+    await place.lake.write(events(0, 60))
+    first = await place.learn()
+    await place.lake.write(events(60, 90))
+    await place.learn()
+    for number in range(60, 90):
+        for file in (place.folder / "lake/raw/sessions").rglob("*.parquet"):
+            if f"session-{number}" in str(pq.read_table(file, partitioning=None).column("session_id")):
+                file.unlink()
+
+    assert (await place.learn()).release_id == first.release_id
+
+
+async def test_another_classifier_names_everything_anew(place: Place) -> None:
+    nameless = {"intent": "none", "topic": None, "label_source": "none"}
+    log = [e.model_copy(update=nameless) if isinstance(e, TurnFinished) else e for e in events(0, 60)]
+    await place.lake.write(log)
+    first = await place.learn()
+
+    second = await place.learn(classifier=ThirdWord())
+
+    assert (first.classified, second.classified) == (220, 220)
+    assert second.release_id != first.release_id
+    assert (await place.learn()).release_id == first.release_id
+
+
+class ThirdWord(SecondWord):
+    """Names a turn after the third word of its question."""
+
+    identity = "third-word:1"
+
+    async def classify(self, texts: Sequence[str]) -> list[Analysis]:
+        return [Analysis(intent=text.split()[2], intent_confidence=0.9) for text in texts]
+
+
+# --- bad input ---------------------------------------------------------------------------------------
+
+
+async def test_a_broken_file_is_counted_and_learned_from_once_it_is_whole(place: Place) -> None:
+    await place.lake.write(events(0, 60))
+    whole = await elsewhere(place, "whole").learn()
+    [file, *_] = sorted((place.folder / "lake/raw/sessions").rglob("*.parquet"))
+    body = file.read_bytes()
+    file.write_bytes(body[:-9] + b"x" * 9)
+
+    broken = await place.learn()
+    file.write_bytes(body)
+    mended = await place.learn()
+
+    assert broken.broken_files == [str(file.relative_to(place.folder / "lake"))]
+    assert (broken.sessions, broken.files) == (59, whole.files - 1)
+    assert (mended.release_id, mended.broken_files, mended.new_files) == (whole.release_id, [], 1)
+
+
+async def test_a_lake_of_broken_files_is_no_empty_lake(place: Place) -> None:
+    await place.lake.write(events(0, 1))
+    for file in (place.folder / "lake/raw/sessions").rglob("*.parquet"):
+        file.write_bytes(b"")
+
+    with pytest.raises(LakeFileBroken, match="raw/sessions"):
+        await place.learn()
+
+    assert await place.registry.live("pumps") is None
+
+
+async def test_events_from_the_future_are_counted_and_wait(place: Place) -> None:
+    await place.lake.write(events(0, 30))
+    early = datetime.fromtimestamp(1e9 + 20 * 86_400 - 1, UTC)
+
+    today, later = await place.learn(now=early), await place.learn()
+
+    assert (today.sessions, today.future_events) == (21, len(events(21, 30)))
+    assert (later.sessions, later.future_events) == (30, 0)
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        [["alarm"]],
+        [["alarm"] * 3] * 30,
+        [["電気", "naïve/Öl", "🎛"]] * 30,
+        [[f"label-{n}" for n in range(3_000)]],
+    ],
+    ids=["one session", "one label", "unicode", "very long"],
+)
+async def test_odd_logs_make_whole_releases(place: Place, log: list[list[str]]) -> None:
+    sessions = [session(number, labels) for number, labels in enumerate(log)]
+    await place.lake.write(
+        [event for one in sessions for event in recorded_events(one, tenant="acme", domain="pumps")]
+    )
+
+    report = await place.learn()
+
+    assert report.sessions == len(log)
+    assert report.steps + report.cut_steps == sum(map(len, log))
+    index = open_pattern_index(place.folder / (await place.live()).path)
+    assert sum(s.confidence for s in (await index.match([log[0][0]], user=None)).suggestions) <= 1.0001
+
+
+async def test_a_machine_is_counted_and_not_learned_from(place: Place) -> None:
+    await place.lake.write(events(0, 60))
+    first = await place.learn()
+    forged = [session(1_000, ["forged", "order"]).model_copy(update={"user_id": "bot"})]
+    forged = [forged[0].model_copy(update={"session_id": f"bot-{number}"}) for number in range(1_200)]
+    await place.lake.write([e for one in forged for e in recorded_events(one, tenant="acme", domain="pumps")])
+
+    second = await place.learn()
+
+    assert (second.machine_sessions, second.release_id) == (1_200, first.release_id)
 
 
 class KilledAt:
