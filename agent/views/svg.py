@@ -53,16 +53,16 @@ def graph_svg(path: Sequence[str] = (), *, degraded: Collection[str] = ()) -> st
         *(_node(name, runs[name], bool(path), name in degraded) for name in machine.PLACES),
     ]
     said = f"The nodes of a turn; the way taken: {', '.join(path)}" if path else "The nodes of a turn"
-    return _picture(machine.WIDTH, machine.HEIGHT, one_line(said, 600), parts)
+    return svg_frame(machine.WIDTH, machine.HEIGHT, one_line(said, 600), parts)
 
 
 def _edge(edge: machine.Edge, times: int, has_path: bool) -> str:
     route = "accept or refuse" if edge.route == "accept" else edge.route
     way = f"{edge.source} → {edge.target}" + (f": {route}" if route else "")
     count = f" ×{times}" if times > 1 else ""
-    labels = _text(*edge.label, f"{edge.route}{count}", size=11, anchor=edge.anchor) if edge.route else ""
+    labels = svg_text(*edge.label, f"{edge.route}{count}", size=11, anchor=edge.anchor) if edge.route else ""
     if edge.route == "accept":
-        labels += _text(*machine.REFUSED, "refuse", size=11, anchor="middle")
+        labels += svg_text(*machine.REFUSED, "refuse", size=11, anchor="middle")
     colour = BLUE if times else "currentColor"
     opacity = 1 if times else UNTAKEN if has_path else 0.7
     return (
@@ -90,7 +90,7 @@ def _node(name: str, runs: int, has_path: bool, is_broken: bool) -> str:
         f'rx="9" fill="{colour}" fill-opacity="{0.14 if runs else 0.04}" stroke="{colour}" '
         f'stroke-width="{2 if runs else 1.2}" stroke-opacity="{1 if runs else 0.6}"/>'
     )
-    label = _text(place.left + machine.BOX_WIDTH // 2, place.top + 23.5, name, size=12.5, anchor="middle")
+    label = svg_text(place.left + machine.BOX_WIDTH // 2, place.top + 23.5, name, size=12.5, anchor="middle")
     badge = _badge(place.left + machine.BOX_WIDTH, place.top, runs, colour) if runs > 1 else ""
     ran = "" if not has_path else f": ran {runs} ×" if runs else ": did not run"
     note = ", degraded" if is_broken else ""
@@ -138,12 +138,12 @@ def timeline_svg(trace: Trace) -> str:
     parts = [_axis(end_ms, scale, bottom)]
     parts += [_run_row(run, 8 + _ROW * row, scale) for row, run in enumerate(runs)]
     if not runs:
-        parts.append(_text(_LEFT + 8, 26, "no node run is recorded", size=12, anchor="start"))
+        parts.append(svg_text(_LEFT + 8, 26, "no node run is recorded", size=12, anchor="start"))
     if len(trace.runs) > MOST_ROWS:
         more = f"… {len(trace.runs) - MOST_ROWS:,} more node runs"
-        parts.append(_text(_LEFT, bottom + 40, more, size=12, anchor="start"))
+        parts.append(svg_text(_LEFT, bottom + 40, more, size=12, anchor="start"))
     height = bottom + (48 if len(trace.runs) > MOST_ROWS else 30)
-    return _picture(
+    return svg_frame(
         _TIMELINE_WIDTH, height, f"Time of each node run; the turn took {time_taken(end_ms)}", parts
     )
 
@@ -155,7 +155,7 @@ def _axis(end_ms: float, scale: float, bottom: int) -> str:
         label = "0" if tick == 0 else time_taken(tick) if tick >= 1000 else f"{tick:g} ms"
         lines.append(
             f'<path d="M{x:.1f} 2V{bottom}" stroke="currentColor" stroke-opacity=".16"/>'
-            + _text(x, bottom + 16, label, size=11, anchor="middle", opacity=0.7)
+            + svg_text(x, bottom + 16, label, size=11, anchor="middle", opacity=0.7)
         )
     base = (
         f'<path d="M{_LEFT} {bottom}H{_TIMELINE_WIDTH - _RIGHT}" stroke="currentColor" stroke-opacity=".4"/>'
@@ -186,8 +186,8 @@ def _run_row(run: NodeRun, y: int, scale: float) -> str:
         )
     return (
         f"<g><title>{escape(told)}</title>{bar}"
-        + _text(_LEFT - 10, y + 15, name, size=12.5, anchor="end")
-        + _text(x + width + 6, y + 15, time_taken(run.duration_ms), size=11, opacity=0.8)
+        + svg_text(_LEFT - 10, y + 15, name, size=12.5, anchor="end")
+        + svg_text(x + width + 6, y + 15, time_taken(run.duration_ms), size=11, opacity=0.8)
         + "</g>"
     )
 
@@ -227,14 +227,14 @@ def guidance_svg(guidance: Guidance) -> str:
     """Draw the suggested next steps as bars of their confidence, each with the pattern behind it."""
     rows = [] if guidance.arm == "holdout" else guidance.suggestions[:3]
     if not rows:
-        return _picture(
+        return svg_frame(
             _GUIDANCE_WIDTH,
             32,
             "Guidance",
-            [_text(8, 21, f"No suggestion: {without_guidance(guidance)}", size=13)],
+            [svg_text(8, 21, f"No suggestion: {without_guidance(guidance)}", size=13)],
         )
     parts = [_suggestion(number, one, 4 + _GUIDANCE_ROW * number) for number, one in enumerate(rows)]
-    return _picture(_GUIDANCE_WIDTH, 4 + _GUIDANCE_ROW * len(rows), "Likely next steps", parts)
+    return svg_frame(_GUIDANCE_WIDTH, 4 + _GUIDANCE_ROW * len(rows), "Likely next steps", parts)
 
 
 def _suggestion(number: int, one: Suggestion, y: int) -> str:
@@ -244,9 +244,9 @@ def _suggestion(number: int, one: Suggestion, y: int) -> str:
     right = _GUIDANCE_LEFT + _GUIDANCE_BAR
     return (
         f"<g><title>{escape(f'{one_line(one.label, 200)}: {percent(one.confidence)}{why}')}</title>"
-        + _text(_GUIDANCE_LEFT, y + 16, f"{number + 1}. {one_line(one.label, 38)}", size=13.5, bold=True)
-        + _text(_GUIDANCE_LEFT, y + 51, facts, size=11.5, opacity=0.75)
-        + _text(right, y + 16, percent(one.confidence), size=13.5, anchor="end", bold=True)
+        + svg_text(_GUIDANCE_LEFT, y + 16, f"{number + 1}. {one_line(one.label, 38)}", size=13.5, bold=True)
+        + svg_text(_GUIDANCE_LEFT, y + 51, facts, size=11.5, opacity=0.75)
+        + svg_text(right, y + 16, percent(one.confidence), size=13.5, anchor="end", bold=True)
         + f'<rect x="{_GUIDANCE_LEFT}" y="{y + 25}" width="{_GUIDANCE_BAR}" height="9" rx="4.5" '
         f'fill="currentColor" fill-opacity=".12"/>'
         f'<rect x="{_GUIDANCE_LEFT}" y="{y + 25}" width="{max(filled, 4):.1f}" height="9" rx="4.5" '
@@ -257,7 +257,8 @@ def _suggestion(number: int, one: Suggestion, y: int) -> str:
 # --- parts -------------------------------------------------------------------------------------
 
 
-def _picture(width: int, height: int, title: str, parts: Iterable[str]) -> str:
+def svg_frame(width: int, height: int, title: str, parts: Iterable[str]) -> str:
+    """Return a whole picture of `parts`; `title` is what a screen reader says."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" role="img" fill="currentColor" style="{FONT}">'
@@ -265,7 +266,7 @@ def _picture(width: int, height: int, title: str, parts: Iterable[str]) -> str:
     )
 
 
-def _text(
+def svg_text(
     x: float,
     y: float,
     text: str,
@@ -275,6 +276,7 @@ def _text(
     bold: bool = False,
     opacity: float = 1.0,
 ) -> str:
+    """Return one line of text, made safe; `y` is its base line, `size` is in pixels."""
     weight = ' font-weight="600"' if bold else ""
     faint = f' opacity="{opacity:g}"' if opacity < 1 else ""
     return (
