@@ -92,6 +92,9 @@ FIGURES = [
     ("outcome", pa.string()),
     ("sample", pa.bool_()),
 ]
+TURN_FIGURES = [name for name, _ in FIGURES if name in TurnFinished.model_fields]
+"""Those that are fields of a turn; to ask a record for a field that it lacks costs as much as ten others."""
+
 SCHEMAS = {
     EVENTS: pa.schema([*ENVELOPE, ("body", pa.string())]),
     SESSIONS: pa.schema([*ENVELOPE, *FIGURES, ("body", pa.string())]),
@@ -277,7 +280,7 @@ def _row(event: SessionEvent) -> dict[str, Any]:
         event = parse_event(body)
     row: dict[str, Any] = {name: getattr(event, name) for name, _ in ENVELOPE}
     if isinstance(event, TurnFinished):
-        row |= {name: getattr(event, name, None) for name, _ in FIGURES}
+        row |= {name: getattr(event, name) for name in TURN_FIGURES}
         row |= {
             "arm": event.guidance.arm,
             "suggested": [suggestion.label for suggestion in event.guidance.suggestions],

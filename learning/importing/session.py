@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from memory.ids import make_event_id
-from memory.records import Outcome, SessionCompleted, SessionEvent, Step, TurnFinished, parse_step
+from memory.records import Guidance, Outcome, SessionCompleted, SessionEvent, Step, TurnFinished, parse_step
 from memory.redact import redact
 
 TEXT_CHARACTERS = 8000
@@ -14,6 +14,11 @@ TEXT_CHARACTERS = 8000
 
 READ_CHARACTERS = 4 * TEXT_CHARACTERS
 """Of a text that are looked at; redacting costs time, and the rest would be cut off anyway."""
+
+
+NONE: list[str] = []
+UNGUIDED = Guidance()
+"""Handed in because pydantic copies defaults deeply, which took a fifth of an import."""
 
 
 class ImportedTurn(NamedTuple):
@@ -87,6 +92,8 @@ def session_events(
             confidence=1.0 if known else 0.0,
             label_source="recorded" if known else "none",
             duration_ms=turn.duration_ms,
+            degraded=NONE,
+            guidance=UNGUIDED,
             **common,
         )
     yield SessionCompleted(
