@@ -42,16 +42,16 @@ def tail_bound(seen: Ints, tries: Ints, chance: Floats) -> Floats:
     return bound
 
 
-def discoveries(tails: Floats, *, tests: int, rate: float = FALSE_DISCOVERIES) -> Marks:
-    """Mark what stands when so many `tests` were made, however they depend on each other.
+def discoveries(tails: Floats) -> Marks:
+    """Mark what stands after so many tests, however they depend on each other.
 
     Benjamini and Yekutieli, "The control of the false discovery rate in multiple testing under
-    dependency" (2001). `tails` are those of the `tests` worth naming; all others count as 1.
+    dependency" (2001), at `FALSE_DISCOVERIES`.
     """
     order = np.argsort(tails, kind="stable")
     rank = np.arange(1, len(tails) + 1)
-    harmonic = np.log(max(tests, 1)) + np.euler_gamma + 1 / (2 * max(tests, 1))
-    passed = np.flatnonzero(tails[order] <= rank * rate / (max(tests, 1) * harmonic))
+    strictness = len(tails) * np.sum(1 / rank)
+    passed = np.flatnonzero(tails[order] * strictness <= rank * FALSE_DISCOVERIES)
     marks = np.zeros(len(tails), bool)
     if len(passed):
         marks[order[: passed[-1] + 1]] = True

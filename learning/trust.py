@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from learning.numbering import distinct
 from learning.sessions import Sessions, choose
+from learning.significance import tail_bound
 
 MACHINE_SESSIONS = 1_000
 """Sessions of one user up to which nobody is taken for a machine, however quiet the others are."""
@@ -85,7 +86,7 @@ def trusted(sessions: Sessions, *, now: float | None = None) -> Trusted:
 
 def compact(sessions: Sessions, chosen: Marks) -> Sessions:
     """Return the chosen sessions; labels and users that only others had are gone."""
-    part = choose(sessions, np.flatnonzero(chosen).tolist())
+    part = choose(sessions, np.flatnonzero(chosen))
     labels, users = distinct(part.steps.astype(np.int64)), distinct(part.users.astype(np.int64))
     return replace(
         part,
@@ -149,41 +150,47 @@ def _rank_from_newest(sessions: Sessions, marks: Marks) -> Ints:
 
 # --- sudden patterns -------------------------------------------------------------------------------
 
-BURST_DAYS = 7
-"""Length of a burst (days)."""
+BURST_WEEKS = 2
+"""Neighbouring weeks of a burst; seven days in a row always lie within two."""
 
 BURST_SHARE = 0.9
 """Share (0 to 1) of a pattern's sessions within one burst from which it is sudden."""
 
 USUAL_SHARE = 0.25
-"""Share (0 to 1) of the whole log within the same days from which a burst is that of the log: a young
+"""Share (0 to 1) of the whole log within the same weeks from which a burst is that of the log: a young
 log, or one that only just grew, is not sudden for it."""
+
+BEFORE_SHARE = 0.05
+"""Share (0 to 1) of the log that must be older than a burst: what a log begins with may be older than it."""
+
+BY_CHANCE = 1e-3
+"""Chance below which so many sessions at once are no accident; the fewer there are, the more often."""
 
 FEW_USERS = 20
 """Users below which a sudden pattern is withheld; a fashion that so many share is no forgery."""
 
 
-def sudden(days: Ints, log_days: Ints, users: Ints) -> Marks:
+def sudden(weeks: Ints, log_weeks: Ints, users: Ints) -> Marks:
     """Mark patterns that came nearly all at once, from few users, in a log that had long been there.
 
-    `days` has a row a pattern and a column a day (sessions, count); `log_days` is the same of the whole
-    log. A marked pattern is withheld, and shown once it lasts or enough users share it.
+    `weeks` has a row a pattern and a column a week, newest first (sessions, count); `log_weeks` is the same
+    of the whole log. A marked pattern is withheld, and shown once it lasts or enough users share it.
     """
-    burst, start = _busiest(days)
-    usual = _window(log_days[None, :])[0][start]
-    concentrated = burst >= BURST_SHARE * np.maximum(days.sum(axis=1), 1)
-    marks: Marks = concentrated & (usual < USUAL_SHARE * log_days.sum()) & (users < FEW_USERS)
+    windows = _windows(weeks)
+    start = windows.argmax(axis=1)
+    burst = windows[np.arange(len(windows)), start]
+    usual = _windows(log_weeks[None, :])[0][start]
+    total, share = np.maximum(weeks.sum(axis=1), 1), usual / max(int(log_weeks.sum()), 1)
+    older = log_weeks.sum() - np.cumsum(log_weeks)[np.minimum(start + BURST_WEEKS, len(log_weeks)) - 1]
+    rushed = (
+        (burst >= BURST_SHARE * total) & (share < USUAL_SHARE) & (older >= BEFORE_SHARE * log_weeks.sum())
+    )
+    accident = tail_bound(burst, total, share) * weeks.shape[1] >= BY_CHANCE
+    marks: Marks = rushed & ~accident & (users < FEW_USERS)
     return marks
 
 
-def _busiest(days: Ints) -> tuple[Ints, Ints]:
-    """Return the most sessions within `BURST_DAYS` of each pattern, and the first day of that."""
-    windows = _window(days)
-    start = windows.argmax(axis=1)
-    return windows[np.arange(len(windows)), start], start
-
-
-def _window(days: Ints) -> Ints:
-    """Return sums over `BURST_DAYS` neighbouring days, one for each first day."""
-    sums = np.cumsum(np.pad(days, ((0, 0), (1, BURST_DAYS - 1))), axis=1)
-    return sums[:, BURST_DAYS:] - sums[:, :-BURST_DAYS]
+def _windows(weeks: Ints) -> Ints:
+    """Return sums over `BURST_WEEKS` neighbouring weeks, one for each that such a span begins with."""
+    sums = np.cumsum(np.pad(weeks, ((0, 0), (1, BURST_WEEKS - 1))), axis=1)
+    return sums[:, BURST_WEEKS:] - sums[:, :-BURST_WEEKS]

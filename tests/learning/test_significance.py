@@ -47,7 +47,7 @@ def test_what_can_hardly_happen_is_rare() -> None:
 
 def test_among_things_that_chance_made_hardly_any_is_discovered() -> None:
     rng = np.random.default_rng(7)
-    false = [discoveries(rng.random(1_000), tests=1_000).sum() for _ in range(50)]
+    false = [discoveries(rng.random(1_000)).sum() for _ in range(50)]
 
     assert sum(count > 0 for count in false) <= 5
 
@@ -56,20 +56,20 @@ def test_what_is_real_is_discovered_among_much_that_is_not() -> None:
     rng = np.random.default_rng(7)
     tails = np.concatenate([rng.random(900), np.full(100, 1e-6)])
 
-    found = discoveries(tails, tests=1_000)
+    found = discoveries(tails)
 
     assert found[900:].all() and found[:900].sum() <= 5
 
 
 def test_the_more_was_tried_the_less_is_believed() -> None:
-    tails = np.full(3, 1e-4)
+    rare = np.full(3, 1e-4)
 
-    assert discoveries(tails, tests=3).all()
-    assert not discoveries(tails, tests=100_000).any()
+    assert discoveries(rare).all()
+    assert not discoveries(np.concatenate([rare, np.ones(10_000)])).any()
 
 
 def test_nothing_tested_is_nothing_found() -> None:
-    assert discoveries(np.zeros(0), tests=0).tolist() == []
+    assert discoveries(np.zeros(0)).tolist() == []
 
 
 def test_a_rate_of_few_sessions_is_near_the_usual_one_and_of_many_its_own() -> None:

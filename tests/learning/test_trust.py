@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from learning.sessions import Sessions
-from learning.trust import AHEAD_S, BURST_DAYS, CAP_SESSIONS, FEW_USERS, MACHINE_SESSIONS, sudden, trusted
+from learning.trust import AHEAD_S, BURST_WEEKS, CAP_SESSIONS, FEW_USERS, MACHINE_SESSIONS, sudden, trusted
 from tests.learning.logs import ALARM, ORDER, START, USERS, Visit, sessions_of, usual_log
 
 
@@ -110,42 +110,52 @@ def test_a_clock_in_the_wrong_time_zone_is_no_clock_from_the_future() -> None:
 
 # --- sudden patterns -------------------------------------------------------------------------------
 
-STEADY = np.full(100, 40)
+STEADY = np.full(50, 40)
 
 
-def marked(days: list[int], users: int, *, log: Any = STEADY) -> bool:
-    return bool(sudden(np.array([days]), log, np.array([users]))[0])
+def marked(weeks: list[int], users: int, *, log: Any = STEADY) -> bool:
+    return bool(sudden(np.array([weeks]), log, np.array([users]))[0])
 
 
-def burst(start: int, length: int, each: int, *, days: int = 100) -> list[int]:
-    return [each if start <= day < start + length else 0 for day in range(days)]
+def burst(start: int, length: int, each: int, *, weeks: int = 50) -> list[int]:
+    return [each if start <= week < start + length else 0 for week in range(weeks)]
 
 
-@pytest.mark.parametrize("start", [0, 50, 100 - BURST_DAYS])
-def test_what_few_users_did_within_a_week_of_a_long_log_is_sudden(start: int) -> None:
-    assert marked(burst(start, BURST_DAYS, 9), users=6)
+@pytest.mark.parametrize("start", [0, 25, 40])
+def test_what_few_users_did_within_two_weeks_of_a_long_log_is_sudden(start: int) -> None:
+    assert marked(burst(start, BURST_WEEKS, 9), users=6)
 
 
 def test_what_enough_users_share_is_a_fashion_and_not_sudden() -> None:
-    assert not marked(burst(50, BURST_DAYS, 9), users=FEW_USERS)
+    assert not marked(burst(25, BURST_WEEKS, 9), users=FEW_USERS)
 
 
 def test_what_lasts_is_not_sudden() -> None:
-    assert not marked(burst(50, 2 * BURST_DAYS, 9), users=6)
+    assert not marked(burst(25, 2 * BURST_WEEKS, 9), users=6)
 
 
-def test_a_few_sessions_long_before_do_not_hide_a_burst() -> None:
-    days = burst(50, BURST_DAYS, 9)
-    days[0] = 3
+def test_a_session_long_before_does_not_hide_a_burst() -> None:
+    weeks = burst(25, BURST_WEEKS, 9)
+    weeks[0] = 1
 
-    assert marked(days, users=6)
+    assert marked(weeks, users=6)
 
 
 def test_nothing_is_sudden_in_a_young_log() -> None:
-    assert not marked(burst(5, 5, 9, days=20), users=6, log=np.full(20, 40))
+    assert not marked(burst(2, 2, 9, weeks=6), users=6, log=np.full(6, 40))
+    assert not marked([9], users=6, log=np.full(1, 40))
 
 
 def test_nothing_is_sudden_in_a_log_that_only_just_grew() -> None:
-    log = np.array(burst(90, 10, 1000)) + 1
+    log = np.array(burst(45, 5, 1000)) + 1
 
-    assert not marked(burst(92, 7, 9), users=6, log=log)
+    assert not marked(burst(46, 2, 9), users=6, log=log)
+
+
+def test_five_sessions_that_happen_to_be_near_are_an_accident_in_a_short_log() -> None:
+    assert not marked(burst(3, 2, 3, weeks=9), users=6, log=np.full(9, 40))
+    assert marked(burst(3, 2, 30, weeks=9), users=6, log=np.full(9, 40))
+
+
+def test_what_a_log_begins_with_may_be_older_than_it() -> None:
+    assert not marked(burst(50 - BURST_WEEKS, BURST_WEEKS, 9), users=6)
