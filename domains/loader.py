@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from domains.documents import read_passages
-from domains.model import Domain, SampleFlow, Scenario
+from domains.model import Domain, FollowUp, SampleFlow, Scenario
 from memory.errors import AgentError
 from memory.records import Passage
 from tools.catalog import Tool
@@ -102,6 +102,11 @@ def load_domain(folder: Path) -> Domain:
 def load_scenarios(domain: Domain) -> list[Scenario]:
     """Return the scenarios of a domain; none when it has no `scenarios.yaml`."""
     return _read_optional(domain.folder / "scenarios.yaml", list[Scenario])
+
+
+def load_follow_ups(domain: Domain) -> list[FollowUp]:
+    """Return the sessions that end in a follow-up; none when a domain has no `follow_ups.yaml`."""
+    return _read_optional(domain.folder / "follow_ups.yaml", list[FollowUp])
 
 
 def load_sample_flows(domain: Domain) -> list[SampleFlow]:

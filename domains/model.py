@@ -261,6 +261,26 @@ class Scenario(Written):
     kind: Literal["answer", "clarification", "blocked", "refusal", "escalation"] = "answer"
 
 
+class FollowUp(Written):
+    """A session that ends in a follow-up, with what should be found for it (`follow_ups.yaml` is a list)."""
+
+    id: str
+    asked: list[str] = Field(min_length=1)
+    """What the user asked before, oldest first."""
+
+    question: str
+    """The follow-up."""
+
+    clarity: Literal["vague", "clear"]
+    """Whether the follow-up means anything without the session."""
+
+    part: Literal["tuned", "held_out"]
+    """Settings are chosen on the tuned part; the held-out part only measures."""
+
+    sources: list[str] = Field(min_length=1)
+    """Start of the `source` of passages that answer it."""
+
+
 class SampleStep(Written):
     """One step of a sample flow."""
 
