@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     holdout_share: float = Field(default=0.1, ge=0, le=1)
     """Share of sessions (0 to 1) that get no guidance, so that its worth can be measured."""
 
+    learn_after: int = Field(default=100, ge=0)
+    """New intents since the last release (count); `learn --if-due` learns when there are more."""
+
     session_idle_s: float = Field(default=1800, gt=0)
     """Time without a turn after which a session counts as over (seconds)."""
 
@@ -146,6 +149,26 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
+class TrainingJob(BaseSettings):
+    """What SageMaker tells a training job (script mode); on a laptop all of it is absent."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, env_prefix="SM_", env_ignore_empty=True, extra="ignore", protected_namespaces=()
+    )
+
+    channel_train: Path | None = None
+    """Folder of the channel `train`: training data as `slipstream models train` makes it."""
+
+    model_dir: Path | None = None
+    """Folder whose contents become the model."""
+
+    output_data_dir: Path | None = None
+    """Folder for what is not part of the model: the figures."""
+
+    hps: dict[str, Any] = {}
+    """Hyperparameters by name; an option of the command line wins."""
+
+
 class Setting(NamedTuple):
     """One setting with its value and where that came from."""
 
@@ -178,6 +201,20 @@ def load_settings(**arguments: Any) -> Settings:
         raise _invalid(name, first["msg"][:1].lower() + first["msg"][1:] + value, origins) from None
     settings._origins = origins
     return settings
+
+
+def load_training_job() -> TrainingJob:
+    """Read what the training platform says of this job.
+
+    Raises:
+        SettingsInvalid: `SM_HPS` is not a JSON object.
+    """
+    try:
+        return TrainingJob()
+    except (SettingsError, ValidationError):
+        raise SettingsInvalid(
+            "environment SM_HPS", "it is not a JSON object", fix="Leave it to the training platform."
+        ) from None
 
 
 def sources(settings: Settings) -> list[Setting]:
