@@ -15,8 +15,8 @@ from agent.views.text import reply_text, timeline_text
 from agent.wiring import open_runtime
 from domains.loader import find_domain, load_domain, load_sample_flows
 from graph.trace import make_traces
-from learning.pipeline import LearnReport
 from learning.recorded import RecordedSession, read_recorded, recorded_events, sample_sessions
+from learning.reports import LearnReport
 from memory.errors import AgentError
 from memory.ids import new_request_id, new_session_id
 from memory.records import SessionEvent, TurnFinished, parse_step

@@ -18,8 +18,9 @@ from graph.run import TurnGraph, run_turn, thread_id
 from graph.state import Services
 from learning.intents import BatchClassifier
 from learning.model_intents import BatchModelClassifier
-from learning.pipeline import LearnReport, learn
+from learning.pipeline import learn, preview
 from learning.progress import Progress
+from learning.reports import LearnPreview, LearnReport
 from memory.errors import StorageFailed
 from memory.ids import make_event_id
 from memory.onnx import embedder_identity
@@ -248,10 +249,13 @@ class Runtime:
         await self._parts.outbox.append(events)
         await self.drain()
 
-    async def learn(self, domain: str, on_progress: Progress) -> LearnReport:
-        """Learn from all sessions of a domain of the settings' tenant; the release goes live."""
+    async def learn(self, domain: str, on_progress: Progress, *, only_if_due: bool = False) -> LearnReport:
+        """Learn from all sessions of a domain of the settings' tenant; the release goes live.
+
+        `only_if_due`: not before there are more new intents than the settings' `learn_after`.
+        """
         await self.drain()
-        parts, tenant = self._parts, self.settings.tenant
+        parts, tenant, settings = self._parts, self.settings.tenant, self.settings
         services = await parts.services(domain, tenant)
         return await learn(
             parts.lake,
@@ -260,12 +264,31 @@ class Runtime:
             fallback=services.local.classifier,
             tenant=tenant,
             domain=domain,
+            folder=settings.state_dir,
+            embedder=embedder_identity(parts.embedder),
+            advanced=settings.advanced_analytics,
+            now=parts.now(),
+            on_progress=on_progress,
+            due_after=settings.learn_after if only_if_due else None,
+        )
+
+    async def preview_learning(self, domain: str, on_progress: Progress) -> LearnPreview:
+        """Return what `learn` would do; writes nothing, and leaves waiting events where they are."""
+        parts, tenant = self._parts, self.settings.tenant
+        services = await parts.services(domain, tenant)
+        found = await preview(
+            parts.lake,
+            self.registry(tenant),
+            self._learner(services),
+            tenant=tenant,
+            domain=domain,
             folder=self.settings.state_dir,
             embedder=embedder_identity(parts.embedder),
             advanced=self.settings.advanced_analytics,
             now=parts.now(),
             on_progress=on_progress,
         )
+        return found.model_copy(update={"waiting_events": parts.outbox.pending()})
 
     def _learner(self, services: Services) -> BatchClassifier:
         """Return who names what the learner reads: the chat model that is set, or the local classifier."""

@@ -8,19 +8,20 @@ from typing import NamedTuple
 
 from graph.state import Classifier
 from learning.arranging import Arranged, arrange
-from learning.intents import BatchClassifier
-from learning.next_step import Model, fit
+from learning.intents import BatchClassifier, Named, count_unlearned
+from learning.next_step import fit
 from learning.patterns import find_patterns
 from learning.progress import Progress
 from learning.publish import publish, release_id
 from learning.reading import Read, read_events
+from learning.reports import LearnPreview, LearnReport, PassedOver
 from learning.sessions import Sessions
 from learning.stored import Source
 from learning.trust import LeftOut, trusted
 from memory.arrays import PatternIndexBroken, open_pattern_index
 from memory.errors import AgentError, LakeFileBroken
 from memory.ports import Lake, Registry
-from memory.records import Pattern, Record, Release
+from memory.records import Pattern, Release
 
 
 class NothingToLearn(AgentError):
@@ -33,48 +34,6 @@ class NothingToLearn(AgentError):
             f"The lake holds no sessions of domain `{domain}`.",
             fix="Ask something first (`slipstream run`), or see it on samples with `slipstream demo`.",
         )
-
-
-class LearnReport(Record):
-    """What a run of the pipeline did."""
-
-    release_id: str
-    is_new: bool
-    """False when the same sessions had been learned from before; nothing was written then."""
-
-    sessions: int
-    """Sessions learned from (count); those of machines, and the oldest of the busiest users, are not."""
-
-    steps: int
-    classified: int
-    """Steps that a classifier named (count), in this run or an earlier one."""
-
-    users: int
-    patterns: int
-    metrics: dict[str, float] = {}
-    stages_ms: dict[str, float] = {}
-    """Wall time of each stage (milliseconds)."""
-
-    files: int = 0
-    """Files of the lake that were read (count), in this run or an earlier one."""
-
-    new_files: int = 0
-    """Files among them that no earlier run had read (count)."""
-
-    broken_files: list[str] = []
-    """Files that could not be read; their sessions are learned from once they can."""
-
-    future_events: int = 0
-    """Events dated in the future (count); they count once their time has come."""
-
-    cut_steps: int = 0
-    """Steps at the ends of endless sessions that were not looked at (count)."""
-
-    machine_sessions: int = 0
-    """Sessions of users who had absurdly many (count); not learned from."""
-
-    capped_sessions: int = 0
-    """Oldest sessions of very busy users (count); not learned from, so that nobody outweighs the others."""
 
 
 class Log(NamedTuple):
@@ -101,13 +60,15 @@ async def learn(
     advanced: bool,
     now: datetime,
     on_progress: Progress,
+    due_after: int | None = None,
 ) -> LearnReport:
     """Learn from all sessions of a domain and make the result live; the same lake gives the same release.
 
     Reads only what is new since the last run; the release is the same as if all had been read. Safe to
     break off: what was classified stays, and the live release changes only at the very end.
 
-    `fallback` names what the classifier cannot.
+    `fallback` names what the classifier cannot. With `due_after`, nothing is learned until there are more new
+    intents than that (count) since the live release.
 
     Raises:
         ClassifierDown: the classifier cannot be reached; the next run goes on from there.
@@ -120,19 +81,91 @@ async def learn(
     clock.stop("read")
     log = await _arrange(read, domain, now, on_progress)
     clock.stop("sessions")
+    live = await registry.live(domain)
+    unlearned = _unlearned(log, live)
+    if live is not None and due_after is not None and unlearned <= due_after:
+        waits = _report(log, live, is_new=False, unlearned=unlearned, stages_ms=clock.stages_ms)
+        return waits.model_copy(update={"is_due": False})
     identity = release_id(log.sessions, tenant=tenant, domain=domain, embedder=embedder, advanced=advanced)
     release = next((one for one in await registry.releases(domain) if one.release_id == identity), None)
     is_new = release is None or not await _is_whole(folder / release.path)
     if is_new or release is None:
-        patterns, model = await _count(log.sessions, domain, advanced, on_progress)
-        clock.stop("count")
+        on_progress("patterns", 0, 2, "counting")
+        patterns = await asyncio.to_thread(find_patterns, log.sessions, domain, advanced=advanced)
+        clock.stop("patterns")
+        on_progress("patterns", 1, 2, f"{len(patterns):,} patterns")
+        model = await asyncio.to_thread(fit, log.sessions, domain)
+        clock.stop("next_step")
         about = {"identity": identity, "tenant": tenant, "domain": domain, "embedder": embedder}
         release = await publish(registry, folder, log.sessions, model, patterns, **about)
         clock.stop("publish")
     else:
         await registry.promote(domain, identity)
     on_progress("patterns", 2, 2, _figure(release))
-    return _report(log, release, is_new=is_new, stages_ms=clock.stages_ms)
+    return _report(log, release, is_new=is_new, unlearned=unlearned, stages_ms=clock.stages_ms)
+
+
+async def preview(
+    lake: Lake,
+    registry: Registry,
+    classifier: BatchClassifier,
+    *,
+    tenant: str,
+    domain: str,
+    folder: Path,
+    embedder: str,
+    advanced: bool,
+    now: datetime,
+    on_progress: Progress,
+) -> LearnPreview:
+    """Return what `learn` would do with the lake as it is; writes nothing and asks no classifier.
+
+    Raises:
+        NothingToLearn: the lake holds no steps of the domain.
+        LakeFileBroken: it may hold some, but cannot be read.
+    """
+    source = Source(tenant, domain, classifier.identity)
+    read = await read_events(lake, classifier, source, folder, on_progress, keep=False)
+    log = await _arrange(read, domain, now, on_progress)
+    identity = release_id(log.sessions, tenant=tenant, domain=domain, embedder=embedder, advanced=advanced)
+    on_progress("patterns", 0, 1, "counting")
+    found = await asyncio.to_thread(find_patterns, log.sessions, domain, advanced=advanced)
+    on_progress("patterns", 1, 1, f"{len(found):,} patterns")
+    live = await registry.live(domain)
+    before = await _patterns(folder, live)
+    after = {one.pattern_id: one for one in found}
+    return LearnPreview(
+        release_id=identity,
+        live=live,
+        is_new=live is None or live.release_id != identity,
+        sessions=len(log.sessions),
+        steps=len(log.sessions.steps),
+        users=len(log.sessions.user_keys),
+        patterns=len(found),
+        new_patterns=[one for one in found if one.pattern_id not in before],
+        gone_patterns=[one for one in before.values() if one.pattern_id not in after],
+        moved_patterns=sum(one != after.get(one.pattern_id, one) for one in before.values()),
+        unnamed=read.questions,
+        new_files=read.new_files,
+        **_passed_over(log).model_dump(),
+    )
+
+
+async def _patterns(folder: Path, release: Release | None) -> dict[str, Pattern]:
+    """Return the patterns of a release by id; none when it cannot be read, since learning writes it anew."""
+    if release is None:
+        return {}
+    try:
+        found = await open_pattern_index(folder / release.path).patterns(limit=release.patterns)
+    except PatternIndexBroken:
+        return {}
+    return {one.pattern_id: one for one in found}
+
+
+def _unlearned(log: Log, live: Release | None) -> int:
+    """Return how many intents are new since the live release."""
+    until = None if live is None else live.created_at.timestamp()
+    return count_unlearned(log.sessions.times, Named({}, log.read.questions), until)
 
 
 async def _arrange(read: Read, domain: str, now: datetime, on_progress: Progress) -> Log:
@@ -147,7 +180,9 @@ async def _arrange(read: Read, domain: str, now: datetime, on_progress: Progress
     return Log(read, arranged, sessions, left_out)
 
 
-def _report(log: Log, release: Release, *, is_new: bool, stages_ms: dict[str, float]) -> LearnReport:
+def _report(
+    log: Log, release: Release, *, is_new: bool, unlearned: int, stages_ms: dict[str, float]
+) -> LearnReport:
     return LearnReport(
         release_id=release.release_id,
         is_new=is_new,
@@ -160,6 +195,13 @@ def _report(log: Log, release: Release, *, is_new: bool, stages_ms: dict[str, fl
         stages_ms=stages_ms,
         files=log.read.files,
         new_files=log.read.new_files,
+        unlearned=unlearned,
+        **_passed_over(log).model_dump(),
+    )
+
+
+def _passed_over(log: Log) -> PassedOver:
+    return PassedOver(
         broken_files=log.read.broken,
         future_events=log.arranged.future,
         cut_steps=log.arranged.cut,
@@ -175,16 +217,6 @@ async def _is_whole(folder: Path) -> bool:
     except PatternIndexBroken:
         return False
     return True
-
-
-async def _count(
-    sessions: Sessions, domain: str, advanced: bool, on_progress: Progress
-) -> tuple[list[Pattern], Model]:
-    """Return the patterns and the next-step model of the sessions, counted in a thread."""
-    on_progress("patterns", 0, 2, "counting")
-    patterns = await asyncio.to_thread(find_patterns, sessions, domain, advanced=advanced)
-    on_progress("patterns", 1, 2, f"{len(patterns):,} patterns")
-    return patterns, await asyncio.to_thread(fit, sessions, domain)
 
 
 def _figure(release: Release) -> str:

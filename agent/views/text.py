@@ -21,7 +21,6 @@ from agent.views.words import (
 )
 from domains.model import Domain
 from graph.trace import NodeRun, Trace
-from learning.pipeline import LearnReport
 from memory.records import Citation, Guidance, Pattern, TurnFinished
 from memory.turns import TurnReply
 
@@ -200,37 +199,6 @@ def pattern_table(patterns: Sequence[Pattern], *, width: int = WIDTH, colour: bo
             time_taken(mean_ms),
         )
     return render(shown, width=width, colour=colour)
-
-
-def learn_text(report: LearnReport, *, width: int = WIDTH, colour: bool = False) -> str:
-    """Show what the pipeline read, what it found, how good that is, and how long it took."""
-    state = "new" if report.is_new else "learned before; nothing new was written"
-    counts = [
-        counted(report.sessions, "session"),
-        counted(report.steps, "step"),
-        counted(report.users, "user"),
-        counted(report.patterns, "pattern"),
-        f"{report.classified:,} steps named by a classifier",
-    ]
-    parts: list[RenderableType] = [
-        Text(f"release {report.release_id} ({state})", style="bold"),
-        Text(joined(counts, width)),
-    ]
-    if report.metrics:
-        shown = table("measured on held-out sessions", "value")
-        shown.expand = False
-        for name, value in report.metrics.items():
-            shown.add_row(name.replace("_", " "), _metric(name, value))
-        parts += [Text(), shown, Text()]
-    times = [f"{stage.replace('_', ' ')} {time_taken(ms)}" for stage, ms in report.stages_ms.items()]
-    parts.append(Text(joined(times, width), style="dim"))
-    return render(*parts, width=width, colour=colour)
-
-
-def _metric(name: str, value: float) -> str:
-    if "rate" in name:
-        return f"{value:.1%}"
-    return f"{value:,.0f}" if float(value).is_integer() and value > 1 else f"{value:.4f}"
 
 
 # --- what there is ---------------------------------------------------------------------------

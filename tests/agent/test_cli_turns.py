@@ -181,6 +181,68 @@ def test_what_was_learned_can_be_listed_and_shown(slipstream: Slipstream) -> Non
         assert json.loads(shown.out)["pattern"] == pattern
 
 
+def files(folder: Path) -> dict[str, int]:
+    return {str(file): file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()}
+
+
+def test_a_dry_run_says_what_would_be_learned_and_writes_nothing(slipstream: Slipstream) -> None:
+    for _ in range(2):
+        slipstream("chat", stdin=f"{QUESTION}\n")
+    learned = json.loads(slipstream("learn", "--json").out)
+    slipstream("chat", stdin=f"{QUESTION}\nAnd how is it switched off?\n")
+    before = {name: at for name, at in files(Path(".slipstream")).items() if "sqlite" not in name}
+
+    done = slipstream("learn", "--dry-run", "--json")
+
+    found = json.loads(done.out)
+    after = {name: at for name, at in files(Path(".slipstream")).items() if "sqlite" not in name}
+    assert (done.status, done.err, after) == (0, "", before)
+    assert found["live"]["release_id"] == learned["release_id"]
+    assert found["waiting_events"] > 0
+    assert "nothing was written" in slipstream("learn", "--dry-run").out
+
+
+def test_learning_if_due_waits_for_enough_news(slipstream: Slipstream) -> None:
+    slipstream("chat", stdin=f"{QUESTION}\n")
+    first = json.loads(slipstream("learn", "--json").out)
+    slipstream("chat", stdin=f"{QUESTION}\nWhat does it cost?\n")
+
+    waits = json.loads(slipstream("learn", "--if-due", "--json").out)
+    with mock.patch.dict(os.environ, {"SLIPSTREAM_LEARN_AFTER": "1"}):
+        due = json.loads(slipstream("learn", "--if-due", "--json").out)
+
+    assert (waits["is_due"], waits["unlearned"], waits["release_id"]) == (False, 2, first["release_id"])
+    assert (due["is_due"], due["is_new"], due["sessions"]) == (True, True, first["sessions"] + 1)
+
+
+def test_a_broken_file_of_the_lake_is_named_and_passed_over(slipstream: Slipstream) -> None:
+    slipstream("chat", stdin=f"{QUESTION}\n")
+    slipstream("learn")
+    [file, *_] = Path(".slipstream/lake/raw/sessions").rglob("*.parquet")
+    broken = file.with_name("broken.parquet")
+    broken.write_bytes(b"PAR1")
+
+    done = slipstream("learn", "--json")
+    broken.unlink()
+
+    assert done.status == 0
+    assert done.err.splitlines() == [
+        f"warning: `{broken.relative_to('.slipstream/lake')}` in the lake cannot be read and was passed "
+        "over; its sessions are missing"
+    ]
+    assert json.loads(done.out)["broken_files"] == [str(broken.relative_to(".slipstream/lake"))]
+
+
+def test_an_empty_lake_says_how_to_fill_it(slipstream: Slipstream) -> None:
+    done = slipstream("learn", "--state", "bare")
+
+    assert (done.status, done.out) == (2, "")
+    assert done.err.splitlines()[-2:] == [
+        "error[learning.nothing_to_learn]: The lake holds no sessions of domain `pumps`.",
+        "  fix: Ask something first (`slipstream run`), or see it on samples with `slipstream demo`.",
+    ]
+
+
 def test_guidance_before_anything_was_learned_says_how_to_learn(slipstream: Slipstream) -> None:
     done = slipstream("guidance", "list", "--state", "empty")
 

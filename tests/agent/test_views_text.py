@@ -9,7 +9,6 @@ from agent.views.text import (
     domain_text,
     graph_text,
     guidance_text,
-    learn_text,
     pattern_table,
     reply_text,
     timeline_text,
@@ -18,7 +17,6 @@ from agent.views.text import (
 from agent.views.words import percent, replaced, time_taken
 from domains.model import Domain
 from graph.trace import ModelCall, NodeRun, ToolCall, Trace
-from learning.pipeline import LearnReport
 from memory.records import (
     Attempt,
     Citation,
@@ -266,33 +264,6 @@ p-0123456789abcdef  sequence  troubleshooting/seal >            12,345    410   
                               procedure/seal\
 """)
     assert pattern_table([]) == "no patterns yet"
-
-
-def test_learning_shows_what_was_found_how_good_it_is_and_how_long_it_took() -> None:
-    report = LearnReport(
-        release_id="r-1",
-        is_new=True,
-        sessions=400,
-        steps=1612,
-        classified=12,
-        users=60,
-        patterns=212,
-        metrics={"hit_rate_at_3": 0.8312, "ece_at_1": 0.021},
-        stages_ms={"read": 12.3, "next_step": 3300.0},
-    )
-
-    assert learn_text(report) == snapshot("""\
-release r-1 (new)
-400 sessions · 1,612 steps · 60 users · 212 patterns · 12 steps named by a classifier
-
-measured on held-out sessions   value
-─────────────────────────────────────
-hit rate at 3                   83.1%
-ece at 1                       0.0210
-
-read 12 ms · next step 3.3 s\
-""")
-    assert "nothing new was written" in learn_text(report.model_copy(update={"is_new": False}))
 
 
 def test_the_graph_shows_every_node_and_where_it_leads() -> None:
