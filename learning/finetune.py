@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-
 from domains.model import Domain
 from learning.training import Example
 from memory.errors import AgentError, StorageFailed
