@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
@@ -26,8 +26,7 @@ def compiled(function: Function) -> Function:
     Threads come from outside, as plain Python threads: numba's own parallel loops end the process when two
     threads of a server enter them at once.
     """
-    found: Function = numba.njit(cache=True, nogil=True)(function)
-    return found
+    return cast(Function, numba.njit(cache=True, nogil=True)(function))
 
 
 def in_threads(work: Callable[[int, int], Result], offsets: Ints) -> list[Result]:

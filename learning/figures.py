@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.compiled import compiled, in_threads
-from learning.gapped import LONG, Met, look_back, make_room, meet, meet_long, sort_places
+from learning.gapped import LONG, look_ahead, look_back, make_pairs, meet, meet_long, sort_places
 from learning.runs import meet_runs
 from learning.sessions import SOLVED, UNKNOWN, Sessions
-from learning.trie import Ints, Links, Numbers, Trie, links, number_steps, tails
+from learning.trie import Ints, Links, Met, Numbers, Trie, links, make_room, number_steps, tails
 
 Kind = Literal["contiguous", "gapped"]
 Floats = NDArray[np.float64]
@@ -47,7 +47,7 @@ class Figures(NamedTuple):
 
     def of(self, chosen: NDArray[np.bool_]) -> "Figures":
         """Return the figures of some of the nodes."""
-        return Figures(*(np.asarray(column)[chosen] for column in self))
+        return Figures._make(np.asarray(column)[chosen] for column in self)
 
 
 class _Log(NamedTuple):
@@ -80,17 +80,14 @@ def measure(sessions: Sessions, kind: Kind, trie: Trie) -> Figures:
 
 def merge(parts: Sequence[Figures]) -> Figures:
     """Add up the figures of sessions of different users."""
-    columns = list(zip(*parts, strict=True))
-    return Figures(
-        *(np.sum(column, axis=0) for column in columns[:5]),
-        first_seen=np.min(columns[5], axis=0),
-        last_seen=np.max(columns[6], axis=0),
-    )
+    *counts, first_seen, last_seen = zip(*parts, strict=True)
+    sums = (np.sum(column, axis=0) for column in counts)
+    return Figures._make([*sums, np.min(first_seen, axis=0), np.max(last_seen, axis=0)])
 
 
 def _no_figures(nodes: int) -> Figures:
     counts = (np.zeros(nodes, np.int64) for _ in range(5))
-    return Figures(*counts, first_seen=np.full(nodes, np.inf), last_seen=np.full(nodes, -np.inf))
+    return Figures._make([*counts, np.full(nodes, np.inf), np.full(nodes, -np.inf)])
 
 
 def _user_borders(sessions: Sessions, order: Ints) -> tuple[Ints, Ints]:
@@ -109,7 +106,7 @@ def _add_sessions(
     """Add the patterns of the sessions at `begin` to `end` of the log's order."""
     nodes, times, offsets, users, outcomes, order = log
     room = make_room(len(tail), depth)
-    previous = np.zeros(LONG, np.int32)
+    previous, pairs = np.zeros(LONG, np.int32), make_pairs()
     seen, last_user = np.full(len(tail), -1, np.int64), np.full(len(tail), -1, np.int64)
     for turn in range(begin, end):
         session = order[turn]
@@ -119,7 +116,8 @@ def _add_sessions(
             met = meet_runs(steps, links, depth, seen, turn, room)
         elif len(steps) < LONG:
             look_back(steps, previous, seen, turn)
-            _, met = meet(steps, previous, links, depth, room)
+            look_ahead(steps, previous, links, pairs)
+            _, met = meet(steps, previous, pairs, links, depth, room)
         else:
             places, bounds = sort_places(steps, len(tail))
             _, met = meet_long(places, bounds, links, tail, depth, room)

@@ -7,10 +7,13 @@ Source of the projection: Pei et al., "PrefixSpan: mining sequential patterns ef
 pattern growth" (2001).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from learning.compiled import compiled, in_threads
 from learning.trie import (
+    SPARSE,
     Candidates,
     Counted,
     Ints,
@@ -27,9 +30,21 @@ from learning.trie import (
     tails,
 )
 
-LONG = 500
+LONG = 200
 """Steps of a session from which the known patterns are looked for in it, not its steps among the patterns:
 the time then rests on what is frequent elsewhere too, not on the length of one session."""
+
+
+class Pairs(NamedTuple):
+    """Room for the frequent pairs that the steps of a session make with later ones."""
+
+    starts: Numbers
+    """First pair of each step, and at the end how many pairs there are."""
+
+    places: Numbers
+    """Place of the later step."""
+
+    nodes: Numbers
 
 
 def count_gapped(steps: Numbers, offsets: Ints, labels: int, *, longest: int, min_sessions: int) -> Counted:
@@ -56,11 +71,11 @@ def _count(nodes: Numbers, offsets: Ints, trie: Trie, found: Candidates) -> Ints
     for low, high in found.blocks():
 
         def work(begin: int, end: int, low: int = low, high: int = high) -> Numbers:
-            block = np.zeros(high - low, np.int32)
+            block = np.zeros(high - low + 1, np.int32)
             _count_block(
                 nodes, offsets, begin, end, links(trie), tail, depth, found.low, found.at, low, block
             )
-            return block
+            return block[:-1]
 
         counts[low:high] = sum(in_threads(work, offsets))
     return counts
@@ -94,22 +109,33 @@ def _count_block(
     low: int,
     counts: Numbers,
 ) -> None:
-    """Count the sessions of the candidates from `low` on, as many as `counts` has room for."""
+    """Count the sessions of the candidates from `low` on; the last of `counts` takes what is none."""
     room = make_room(len(tail), depth)
     where = np.full(len(tail), -1, np.int64)
-    previous = np.zeros(LONG, np.int32)
+    previous, pairs = np.zeros(LONG, np.int32), make_pairs()
     for session in range(begin, end):
         steps = nodes[offsets[session] : offsets[session + 1]]
         if len(steps) <= depth:
             continue
         if len(steps) < LONG:
             look_back(steps, previous, where, session)
-            first, last = meet(steps, previous, links, depth, room)
-            _add_steps(steps, previous, links, depth, room, first, last, lowest, at, low, counts)
+            if depth == 1:
+                _add_pairs(steps, previous, lowest, at, low, counts)
+                continue
+            look_ahead(steps, previous, links, pairs)
+            first, last = meet(steps, previous, pairs, links, depth, room)
+            _add_steps(pairs, links, depth, room, first, last, lowest, at, low, counts)
         else:
             places, bounds = sort_places(steps, len(tail))
             first, last = meet_long(places, bounds, links, tail, depth, room)
             _add_candidates(places, bounds, links, tail, depth, room, first, last, lowest, at, low, counts)
+
+
+@compiled
+def make_pairs() -> Pairs:
+    """Return room for the pairs of a session that is not long."""
+    most = LONG * LONG // 2
+    return Pairs(np.zeros(LONG + 1, np.int32), np.zeros(most, np.int32), np.zeros(most, np.int32))
 
 
 @compiled
@@ -125,9 +151,38 @@ def look_back(steps: Numbers, previous: Numbers, where: Ints, session: int) -> N
 
 
 @compiled
-def meet(steps: Numbers, previous: Numbers, links: Links, depth: int, room: Met) -> tuple[int, int]:
+def look_ahead(steps: Numbers, previous: Numbers, links: Links, pairs: Pairs) -> None:
+    """Note the frequent pairs that each step makes with the first occurrences of labels after it.
+
+    What is not wanted is overwritten by the next, here and below: cheaper than a branch that cannot be
+    guessed.
+    """
+    base, table, children, suffixes = links
+    starts, places, nodes = pairs
+    made = 0
+    for place in range(len(steps)):
+        starts[place] = made
+        step = steps[place]
+        row = base[step]
+        if not step:
+            continue
+        for later in range(place + 1, len(steps)):
+            if row != SPARSE:
+                node = table[row + steps[later]]
+            else:
+                node = child_of(base, table, children, suffixes, step, steps[later])
+            places[made], nodes[made] = later, node
+            made += (node > 0) & (previous[later] <= place)
+    starts[len(steps)] = made
+
+
+@compiled
+def meet(
+    steps: Numbers, previous: Numbers, pairs: Pairs, links: Links, depth: int, room: Met
+) -> tuple[int, int]:
     """Find the patterns of up to `depth` steps in a session; return the span of the longest."""
     base, table, children, suffixes = links
+    starts, places, ahead = pairs
     nodes, begins, ends, chains = room
     low, high = 0, 0
     for place in range(len(steps)):
@@ -137,27 +192,42 @@ def meet(steps: Numbers, previous: Numbers, links: Links, depth: int, room: Met)
     for length in range(1, depth):
         made = high
         for one in range(low, high):
-            for place in range(ends[one] + 1, len(steps)):
-                if previous[place] > ends[one]:
-                    continue
-                node = steps[place]
-                chains[made, 0] = node
-                for part in range(length):
-                    node = child_of(base, table, children, suffixes, chains[one, part], node)
-                    if not node:
-                        break
+            last = chains[one, length - 1]
+            row = base[last]
+            for pair in range(starts[ends[one]], starts[ends[one] + 1]):
+                node = ahead[pair]
+                chains[made, 1] = node
+                for part in range(1, length - 1):
+                    node = child_of(base, table, children, suffixes, chains[one, part], node) if node else 0
                     chains[made, part + 1] = node
-                if node:
-                    nodes[made], begins[made], ends[made] = node, begins[one], place
-                    made += 1
+                if length > 1 and node:
+                    if row != SPARSE:
+                        node = table[row + node]
+                    else:
+                        node = child_of(base, table, children, suffixes, last, node)
+                    chains[made, length] = node
+                nodes[made], begins[made], ends[made] = node, begins[one], places[pair]
+                made += node > 0
         low, high = high, made
     return low, high
 
 
 @compiled
+def _add_pairs(steps: Numbers, previous: Numbers, lowest: int, at: Ints, low: int, counts: Numbers) -> None:
+    """Count the pairs of a session."""
+    size = len(counts) - 1
+    for place in range(len(steps)):
+        if previous[place] >= 0:
+            continue
+        start = at[steps[place] - lowest] - low
+        for later in range(place + 1, len(steps)):
+            slot = start + steps[later]
+            counts[slot if (previous[later] <= place) & (slot >= 0) & (slot < size) else size] += 1
+
+
+@compiled
 def _add_steps(
-    steps: Numbers,
-    previous: Numbers,
+    pairs: Pairs,
     links: Links,
     depth: int,
     room: Met,
@@ -168,21 +238,26 @@ def _add_steps(
     low: int,
     counts: Numbers,
 ) -> None:
-    """Count the candidates that the steps after each of the longest patterns make."""
+    """Count the candidates that the pairs at the end of each of the longest patterns make."""
     base, table, children, suffixes = links
+    starts, _, ahead = pairs
     found, _, ends, chains = room
+    size = len(counts) - 1
     for one in range(first, last):
         start = at[found[one] - lowest] - low
-        for place in range(ends[one] + 1, len(steps)):
-            if previous[place] > ends[one]:
-                continue
-            node = steps[place]
-            for part in range(depth - 1):
-                node = child_of(base, table, children, suffixes, chains[one, part], node)
-                if not node:
-                    break
-            if node and 0 <= start + node < len(counts):
-                counts[start + node] += 1
+        last = chains[one, depth - 2]
+        row = base[last]
+        for pair in range(starts[ends[one]], starts[ends[one] + 1]):
+            node = ahead[pair]
+            for part in range(1, depth - 2):
+                node = child_of(base, table, children, suffixes, chains[one, part], node) if node else 0
+            if depth > 2 and node:
+                if row != SPARSE:
+                    node = table[row + node]
+                else:
+                    node = child_of(base, table, children, suffixes, last, node)
+            slot = start + node
+            counts[slot if (node > 0) & (slot >= 0) & (slot < size) else size] += 1
 
 
 # --- long sessions ---------------------------------------------------------------------------------
@@ -259,5 +334,5 @@ def _add_candidates(
         for other in range(children[suffixes[node]], children[suffixes[node] + 1]):
             label = tail[other]
             has_later = bounds[label] < bounds[label + 1] and places[bounds[label + 1] - 1] > ends[one]
-            if has_later and 0 <= start + other < len(counts):
+            if has_later and 0 <= start + other < len(counts) - 1:
                 counts[start + other] += 1

@@ -179,9 +179,13 @@ def links(trie: Trie) -> Links:
 
 @compiled
 def child_of(base: Ints, table: Numbers, first: Ints, suffixes: Numbers, node: int, suffix: int) -> int:
-    """Return the child of `node` that ends as the node `suffix` does; 0 when there is none."""
-    if base[node] != SPARSE:
-        return table[base[node] + suffix]  # type: ignore[no-any-return]
+    """Return the child of `node` that ends as the node `suffix` does; 0 when there is none.
+
+    It calls nothing: handing arrays on would cost more than the look-up.
+    """
+    row = base[node]
+    if row != SPARSE:
+        return table[row + suffix]  # type: ignore[no-any-return]
     low, high = first[node], first[node + 1]
     while low < high:
         middle = (low + high) // 2
