@@ -59,7 +59,12 @@ def word_keys(text: str) -> list[int]:
 
     Learner and pattern index know words by these numbers, so that no text is stored with a release.
     """
-    return [zlib.crc32(word.encode()) for word in _ANY_WORD.findall(text.lower())[-WORDS_AT_MOST:]]
+    return [_word_key(word) for word in _ANY_WORD.findall(text.lower())[-WORDS_AT_MOST:]]
+
+
+@lru_cache(maxsize=100_000)
+def _word_key(word: str) -> int:
+    return zlib.crc32(word.encode())
 
 
 def _parts(word: str) -> list[str]:
