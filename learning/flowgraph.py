@@ -124,12 +124,17 @@ def flow_graph(
     )
 
 
-def _ways(sessions: Sessions, start: Sequence[str], columns: int) -> _Ways:
-    """Return the steps of each session in columns, without repeats in a row."""
+def without_repeats(sessions: Sessions) -> tuple[NDArray[np.int32], Ints]:
+    """Return all steps, one that comes several times in a row once, and the session of each."""
     session = np.repeat(np.arange(len(sessions)), np.diff(sessions.offsets))
     is_new = np.ones(len(session), bool)
     is_new[1:] = (sessions.steps[1:] != sessions.steps[:-1]) | (session[1:] != session[:-1])
-    steps, session = sessions.steps[is_new], session[is_new]
+    return sessions.steps[is_new], session[is_new]
+
+
+def _ways(sessions: Sessions, start: Sequence[str], columns: int) -> _Ways:
+    """Return the steps of each session in columns, without repeats in a row."""
+    steps, session = without_repeats(sessions)
     begin = _begins(steps, session, _numbers(sessions, start))
     end = np.searchsorted(session, session[begin], side="right")
     place = begin[:, None] + np.arange(columns)
