@@ -16,9 +16,11 @@ from agent.settings import Settings
 from domains.loader import domain_names
 from graph.run import TurnGraph, run_turn, thread_id
 from graph.state import Services
+from learning.datasets import ModelKind, TrainingData
 from learning.intents import BatchClassifier
 from learning.model_intents import BatchModelClassifier
 from learning.pipeline import learn, preview
+from learning.preparing import prepare_examples, prepare_sessions
 from learning.progress import Progress
 from learning.reports import LearnPreview, LearnReport
 from memory.errors import StorageFailed
@@ -270,6 +272,32 @@ class Runtime:
             now=parts.now(),
             on_progress=on_progress,
             due_after=settings.learn_after if only_if_due else None,
+        )
+
+    @property
+    def embedder(self) -> Embeddings:
+        """Who turns text into vectors."""
+        return self._parts.embedder
+
+    async def training_data(self, model: ModelKind, domain: str, on_progress: Progress) -> TrainingData:
+        """Store what a model of a domain of the settings' tenant is trained on, and say where it lies."""
+        await self.drain()
+        parts, tenant, folder = self._parts, self.settings.tenant, self.settings.state_dir
+        services = await parts.services(domain, tenant)
+        learner = self._learner(services)
+        if model == "intent-classifier":
+            return await prepare_examples(
+                parts.lake, learner, tenant=tenant, domain=services.domain, folder=folder
+            )
+        return await prepare_sessions(
+            parts.lake,
+            learner,
+            fallback=services.local.classifier,
+            tenant=tenant,
+            domain=services.domain,
+            folder=folder,
+            now=parts.now(),
+            on_progress=on_progress,
         )
 
     async def preview_learning(self, domain: str, on_progress: Progress) -> LearnPreview:

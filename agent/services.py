@@ -14,12 +14,16 @@ from domains.documents import read_passages
 from domains.loader import find_domain, load_domain, load_passages, load_tools
 from domains.model import Domain
 from graph.state import Services, Skills
+from learning.models import VersionBroken, VersionUnknown, live_version, model_name, version_folder
+from learning.trained_classifier import fits, open_head
 from memory.arrays import ArrayPatternIndex, PatternIndexBroken, open_pattern_index
+from memory.errors import EmbedderMismatch
 from memory.hybrid import HybridKnowledgeIndex, KnowledgeMissing, build_index, open_index
+from memory.onnx import embedder_identity
 from memory.records import Case, Release
 from memory.redact import redact
 from memory.sqlite import SqliteStore
-from nodes.classify import fit_classifier
+from nodes.classify import LocalClassifier, fit_classifier
 from nodes.local_judge import LocalJudge
 from nodes.local_writer import LocalWriter
 from nodes.model_skills import ModelClassifier, ModelJudge, ModelWriter
@@ -82,6 +86,7 @@ class ServiceShelf:
             self._domains[domain] = await asyncio.to_thread(self._open_domain, domain)
         base = self._domains[domain]
         base = replace(base, profiles=self._store.profiles(tenant) if self._settings.memory_enabled else None)
+        base = await asyncio.to_thread(self._with_trained, base, tenant)
         if live is None:
             return base
         try:
@@ -118,6 +123,29 @@ class ServiceShelf:
             redact=redact,
             holdout_share=self._settings.holdout_share,
         )
+
+    def _with_trained(self, base: Services, tenant: str) -> Services:
+        """Let the classifier that was trained on the tenant's sessions take over, where one is in use.
+
+        One that is broken, or trained before the domain changed, is passed over: the domain's own goes on.
+        """
+        root = self._settings.state_dir / "models"
+        name = model_name("intent-classifier", base.domain.name, tenant)
+        try:
+            version = live_version(root, name)
+            if version is None:
+                return base
+            head = open_head(version_folder(root, version), self._embedder)
+        except (VersionBroken, VersionUnknown, EmbedderMismatch) as problem:
+            LOG.warning("%s (%s)", problem, problem.fix)
+            return base
+        if not fits(head, base.domain):
+            LOG.warning("Model `%s` is older than its domain and is not used; train it again.", name)
+            return base
+        identity = f"local:{embedder_identity(self._embedder)}:{version.version_id}-{version.data_hash[:8]}"
+        local = replace(base.local, classifier=LocalClassifier(head, self._embedder, identity))
+        is_local = base.primary is base.local
+        return replace(base, local=local, primary=local if is_local else base.primary)
 
     def _open_knowledge(self, domain: Domain) -> HybridKnowledgeIndex:
         folder = knowledge_folder(self._settings, domain.name)

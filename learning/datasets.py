@@ -57,7 +57,7 @@ class DataSet(Record):
     rows: dict[Split, int]
 
 
-class Stored(NamedTuple):
+class TrainingData(NamedTuple):
     """Training data and where it lies."""
 
     folder: Path
@@ -72,7 +72,7 @@ def split_of(session_id: str) -> Split:
 
 def write_data(
     root: Path, model: ModelKind, domain: str, tenant: str, splits: Mapping[Split, pa.Table]
-) -> Stored:
+) -> TrainingData:
     """Write the splits into a folder named by their content; the same rows give the same folder back.
 
     Raises:
@@ -88,7 +88,7 @@ def write_data(
     place = f"domain={quote(domain, safe='')}/tenant={quote(tenant, safe='')}"
     folder = root / model / place / f"data={about.data_hash}"
     if (folder / ABOUT).exists():
-        return Stored(folder, about)
+        return TrainingData(folder, about)
     beside = folder.with_name(f".{about.data_hash}.{secrets.token_hex(4)}.new")
     try:
         beside.mkdir(parents=True)
@@ -100,7 +100,7 @@ def write_data(
         raise StorageFailed(str(folder), error.strerror or "it cannot be written") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return Stored(folder, about)
+    return TrainingData(folder, about)
 
 
 def read_about(folder: Path, model: ModelKind) -> DataSet:

@@ -8,7 +8,7 @@ from domains.loader import load_scenarios
 from domains.model import Domain
 from graph.state import Classifier
 from learning.arranging import arrange
-from learning.datasets import Stored, write_data
+from learning.datasets import TrainingData, write_data
 from learning.intents import BatchClassifier, stored_intents
 from learning.progress import Progress
 from learning.reading import INTENTS, read_events
@@ -24,7 +24,7 @@ TRAINING_DATA = "lake/processed/training-data"
 
 async def prepare_examples(
     lake: Lake, classifier: BatchClassifier, *, tenant: str, domain: Domain, folder: Path
-) -> Stored:
+) -> TrainingData:
     """Store what the intent classifier is trained on: the domain's own examples, and turns it can trust.
 
     `classifier` is who names what the learner reads.
@@ -47,7 +47,7 @@ async def prepare_sessions(
     folder: Path,
     now: datetime,
     on_progress: Progress,
-) -> Stored:
+) -> TrainingData:
     """Store what the pattern model is trained on: the sessions that a release would be learned from."""
     source = Source(tenant, domain.name, classifier.identity)
     read = await read_events(lake, classifier, source, folder, on_progress, keep=True, fallback=fallback)

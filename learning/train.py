@@ -66,15 +66,15 @@ async def train_patterns(data: Path, into: Path, save: Save) -> dict[str, float]
     model = await asyncio.to_thread(fit, train, domain)
     with tempfile.TemporaryDirectory() as parent:
         index = save(model, domain, Path(parent) / "model")
-        metrics = await _measure_patterns(index, validation)
+        metrics = await measure_patterns(index, validation)
         metrics |= {"train_sessions": float(len(train)), "labels": float(len(model.labels))}
         shutil.copytree(Path(parent) / "model", into, dirs_exist_ok=True)
     _write_metrics(into, metrics)
     return metrics
 
 
-async def _measure_patterns(index: PatternIndex, sessions: Sessions) -> dict[str, float]:
-    """Ask for the step after each prefix, evenly drawn when there are too many; empty without any."""
+async def measure_patterns(index: PatternIndex, sessions: Sessions) -> dict[str, float]:
+    """Return how often the next step was among the suggestions, over all prefixes or evenly drawn ones."""
     places = [
         (n, place)
         for n in range(len(sessions))

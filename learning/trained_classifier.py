@@ -1,7 +1,7 @@
 """An intent classifier as files, and whether one is better than another."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -147,23 +147,29 @@ async def compare(candidate: Classifier, live: Classifier, validation: Sequence[
     Only texts labelled by people count: labels that the one in use gave itself would always speak for it.
     """
     rows = [one for one in validation if one.source in BY_PEOPLE]
-    figures = [await measure_classifier(one, validation) for one in (candidate, live)]
+    mine, theirs = await measure_classifier(candidate, validation), await measure_classifier(live, validation)
     if len(rows) < ROWS_AT_LEAST:
         reason = f"{len(rows)} texts labelled by people are too few to tell (at least {ROWS_AT_LEAST})"
-        return Comparison(is_better=False, reason=reason, candidate=figures[0], live=figures[1])
+        return Comparison(is_better=False, reason=reason, candidate=mine, live=theirs)
     texts = [one.text for one in rows]
     new, old = _right(rows, await candidate.classify(texts)), _right(rows, await live.classify(texts))
-    gains = {
-        name: sign * (figures[0][name] - figures[1][name])
-        for name, sign in (("label_accuracy", 1), ("intent_accuracy", 1), ("brier", -1))
-    }
+    found = compare_figures(mine, theirs, {"label_accuracy": 1, "intent_accuracy": 1, "brier": -1})
+    return found.model_copy(update={"won": int((new & ~old).sum()), "lost": int((old & ~new).sum())})
+
+
+def compare_figures(
+    candidate: dict[str, float], live: dict[str, float], signs: Mapping[str, int]
+) -> Comparison:
+    """Compare by the figures in `signs`: 1 where more is better, -1 where less is.
+
+    Without figures of one in use whatever was measured is better; what was not measured never is.
+    """
+    if not all(name in candidate for name in signs):
+        return Comparison(is_better=False, reason="it was not measured", candidate=candidate, live=live)
+    if not live:
+        return Comparison(is_better=True, reason="it is the first", candidate=candidate, live=live)
+    gains = {name: sign * (candidate[name] - live[name]) for name, sign in signs.items()}
     worse = [f"`{name}` is worse" for name, gain in gains.items() if gain < 0]
     better = [f"`{name}` is better" for name, gain in gains.items() if gain > 0]
-    return Comparison(
-        is_better=bool(better) and not worse,
-        reason="; ".join(worse or better) or "no figure differs",
-        candidate=figures[0],
-        live=figures[1],
-        won=int((new & ~old).sum()),
-        lost=int((old & ~new).sum()),
-    )
+    reason = "; ".join(worse or better) or "no figure differs"
+    return Comparison(is_better=bool(better) and not worse, reason=reason, candidate=candidate, live=live)

@@ -10,7 +10,7 @@ import pytest
 
 from agent.train import Job, JobIncomplete, main, read_job, run_job
 from domains.loader import find_domain, load_domain, load_scenarios
-from learning.datasets import Stored, write_data
+from learning.datasets import TrainingData, write_data
 from learning.session_data import session_tables
 from learning.trained_classifier import open_classifier
 from learning.training import example_tables, split_examples
@@ -29,14 +29,14 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-def examples(tmp_path_factory: pytest.TempPathFactory) -> Stored:
+def examples(tmp_path_factory: pytest.TempPathFactory) -> TrainingData:
     domain = load_domain(find_domain("support"))
     tables = example_tables(split_examples(domain, load_scenarios(domain), []))
     root = tmp_path_factory.mktemp("data")
     return write_data(root, "intent-classifier", "support", "local", tables)
 
 
-def sessions(root: Path) -> Stored:
+def sessions(root: Path) -> TrainingData:
     return write_data(
         root, "pattern-recognition", "pumps", "acme", session_tables(sessions_of(usual_log() * 3))
     )
@@ -65,7 +65,9 @@ def train_as_sagemaker(data: Path, opt: Path, **hyperparameters: str) -> subproc
     )
 
 
-async def test_sagemaker_trains_a_classifier_that_can_be_opened(examples: Stored, tmp_path: Path) -> None:
+async def test_sagemaker_trains_a_classifier_that_can_be_opened(
+    examples: TrainingData, tmp_path: Path
+) -> None:
     done = train_as_sagemaker(examples.folder, tmp_path, model="intent-classifier", embedder="minilm")
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -99,7 +101,7 @@ def test_the_same_data_gives_the_same_files(tmp_path: Path) -> None:
     assert "metrics.json" in first
 
 
-def test_data_of_another_model_is_two_lines_and_status_2(examples: Stored, tmp_path: Path) -> None:
+def test_data_of_another_model_is_two_lines_and_status_2(examples: TrainingData, tmp_path: Path) -> None:
     done = train_as_sagemaker(examples.folder, tmp_path, model="pattern-recognition")
 
     assert (done.returncode, done.stdout) == (2, "")

@@ -7,16 +7,24 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
-from learning.datasets import Stored, TrainingDataBroken, read_about, read_split, split_of, write_data
+from learning.datasets import (
+    Split,
+    TrainingData,
+    TrainingDataBroken,
+    read_about,
+    read_split,
+    split_of,
+    write_data,
+)
 from learning.session_data import SESSIONS, read_sessions, session_tables
 from learning.sessions import SOLVED, SessionRow, choose, make_sessions
 
 SCHEMA = pa.schema([("text", pa.string())])
 
 
-def store(root: Path, *texts: str, tenant: str = "acme") -> Stored:
-    tables = {"train": texts, "validation": ("v",)}
-    splits = {name: pa.table({"text": list(rows)}, schema=SCHEMA) for name, rows in tables.items()}
+def store(root: Path, *texts: str, tenant: str = "acme") -> TrainingData:
+    train, validation = (pa.table({"text": rows}, schema=SCHEMA) for rows in (list(texts), ["v"]))
+    splits: dict[Split, pa.Table] = {"train": train, "validation": validation}
     return write_data(root, "intent-classifier", "pumps", tenant, splits)
 
 
