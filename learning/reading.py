@@ -1,13 +1,16 @@
 """The first stage: what the lake holds of a domain, read once, named and in order."""
 
 import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from graph.state import Classifier
-from learning.gathering import Digest, digest, merge, with_names
+from learning.gathering import digest, merge, with_names
 from learning.intents import BatchClassifier, Question, classify_turns
 from learning.progress import Progress
 from learning.stored import Source, Stored, load_events, store_events
@@ -89,21 +92,41 @@ async def read_events(
 
 
 async def _read_new(files: list[LakeFile], lake: Lake, source: Source, on_progress: Progress) -> Unread:
-    """Read files one by one; one that is broken is noted and passed over."""
+    """Read file by file; one that is broken is noted and passed over."""
     found = Unread([], [], [], [])
     rows = 0
     on_progress("sessions", 0, len(files), "reading the lake")
-    for number, file in enumerate(files, start=1):
-        try:
-            raw = await lake.columns(file, tenant=source.tenant, domain=source.domain)
-            part: Digest = await asyncio.to_thread(digest, raw, source.classifier)
-        except LakeFileBroken:
-            found.broken.append(file.name)
-            continue
-        found.files.append(file)
-        if part.events.num_rows:
-            found.events.append(part.events)
-            found.questions.extend(part.questions)
-        rows += part.events.num_rows
-        on_progress("sessions", number, len(files), f"{rows:,} events")
+    async with aclosing(_tables(files, lake, source)) as tables:
+        async for file, raw in tables:
+            if raw is None:
+                found.broken.append(file.name)
+                continue
+            part = await asyncio.to_thread(digest, raw, source.classifier)
+            found.files.append(file)
+            if part.events.num_rows:
+                found.events.append(part.events)
+                found.questions.extend(part.questions)
+            rows += part.events.num_rows
+            on_progress("sessions", len(found.files), len(files), f"{rows:,} events")
     return found
+
+
+async def _tables(
+    files: list[LakeFile], lake: Lake, source: Source
+) -> AsyncGenerator[tuple[LakeFile, pa.Table | None], None]:
+    """Yield each file with its columns, `None` when it is broken; the next is read while one is looked at."""
+
+    async def read(file: LakeFile) -> pa.Table | None:
+        try:
+            return await lake.columns(file, tenant=source.tenant, domain=source.domain)
+        except LakeFileBroken:
+            return None
+
+    ahead: deque[asyncio.Task[pa.Table | None]] = deque()
+    try:
+        for number, file in enumerate(files):
+            ahead.extend(asyncio.create_task(read(one)) for one in files[number + len(ahead) : number + 2])
+            yield file, await ahead.popleft()
+    finally:
+        for task in ahead:
+            task.cancel()
