@@ -13,23 +13,33 @@ from pydantic import ValidationError
 from agent.importing import import_sessions
 from agent.runtime import Runtime
 from agent.settings import load_settings
+from agent.views.flowpicture import flow_picture
 from agent.views.progress import progress
-from agent.views.run import Run
+from agent.views.reliabilitypicture import reliability_picture
+from agent.views.run import Drawing, Run
 from agent.wiring import open_runtime, utc_now
 from graph.trace import Trace, make_traces
 from learning.importing.reading import Format, ImportReport, read_logs
 from learning.importing.spool import open_spool
+from learning.patternflow import flow_of_patterns
 from learning.recorded import RecordedSession, recorded_events
+from learning.reliability import promises
 from learning.reports import LearnReport
 from memory.errors import AgentError
 from memory.ids import new_request_id, new_session_id
+from memory.ports import FlowMatch
 from memory.records import Pattern, SessionEvent
+from memory.redact import user_key
 from memory.turns import TurnReply, TurnRequest
 
 Result = TypeVar("Result")
 
 BATCH = 2000
 """Events journalled at once while replaying."""
+
+
+ALL_PATTERNS = 100_000
+"""More patterns than a release holds for people to read."""
 
 
 class LabClosed(AgentError):
@@ -164,6 +174,32 @@ class Lab:
         """Return the live patterns, most frequent first; none before the first `learn`."""
         return self._wait(self._patterns(self._open_runtime(), limit))
 
+    def suggest(self, flow: Sequence[str], *, user: str | None = None, k: int = 3) -> FlowMatch:
+        """Return what usually follows the steps of `flow` (labels, oldest first), with confidence and why.
+
+        `user` is a name as it stands in the log; their habits tilt the suggestions. Nothing is suggested
+        before the first `learn`.
+        """
+        key = user_key(self.settings.tenant, user) if user is not None else None
+        [found] = self._wait(self._matches(self._open_runtime(), [flow], key, k))
+        return found
+
+    def flow(self) -> Drawing:
+        """Draw the whole flows of the live patterns, from the first step to the last."""
+        shown = self._wait(self._patterns(self._open_runtime(), ALL_PATTERNS))
+        return Drawing(flow_picture(flow_of_patterns(shown), self.settings.domain))
+
+    def calibration(self, flows: Iterable[Sequence[str]]) -> Drawing:
+        """Draw how often suggestions come true, by their confidence, on flows (labels) not learned from."""
+        places = [(flow[:step], flow[step]) for flow in flows for step in range(1, len(flow))]
+        matches = self._wait(self._matches(self._open_runtime(), [flow for flow, _ in places], None, 3))
+        made = [
+            (one.confidence, one.label == came)
+            for match, (_, came) in zip(matches, places, strict=True)
+            for one in match.suggestions
+        ]
+        return Drawing(reliability_picture(promises([sure for sure, _ in made], [hit for _, hit in made])))
+
     def close(self) -> None:
         """Close all files and end the background thread; a second time does nothing."""
         if self._loop.is_closed():
@@ -239,6 +275,14 @@ class Lab:
     async def _patterns(self, runtime: Runtime, limit: int) -> list[Pattern]:
         index = await runtime.patterns(self.settings.domain)
         return [] if index is None else await index.patterns(limit=limit)
+
+    async def _matches(
+        self, runtime: Runtime, flows: Sequence[Sequence[str]], user: str | None, k: int
+    ) -> list[FlowMatch]:
+        index = await runtime.patterns(self.settings.domain)
+        if index is None:
+            return [FlowMatch([], None) for _ in flows]
+        return [await index.match(flow, user=user, k=k) for flow in flows]
 
 
 def _bare_trace(request: TurnRequest, reply: TurnReply) -> Trace:

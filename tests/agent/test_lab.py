@@ -104,6 +104,21 @@ def test_a_recorded_log_is_learned_from_and_guides_the_next_question(lab: Lab) -
     assert (unknown, run.trace.followed) == (None, True)
 
 
+def test_what_was_learned_can_be_asked_and_drawn(lab: Lab) -> None:
+    flows = load_sample_flows(load_domain(find_domain("solaris")))
+    *past, last = sample_sessions(flows, count=300, users=30, seed=7, start=START)
+    lab.replay(past, sample=True)
+    lab.learn()
+
+    found = lab.suggest(last.labels[:2])
+    own = lab.suggest(last.labels[:2], user="operator-001", k=1)
+
+    assert len(found.suggestions) == 3 and found.suggestions[0].pattern_id
+    assert len(own.suggestions) == 1
+    assert flows[0].steps[0].step.split("/")[1] in lab.flow().svg
+    assert f"{3 * (len(last.labels) - 1)} suggestions" in lab.calibration([last.labels]).svg
+
+
 def test_logs_that_people_have_are_imported_named_and_learned_from(fresh: Path, tmp_path: Path) -> None:
     texts = ["Which alarms are active?", OIL, "How do I change the oil filter?"]
     rows = [{"session_id": f"s{n}", "user_id": f"u{n % 9}", "texts": texts} for n in range(40)]
