@@ -128,8 +128,8 @@ def split_examples(
 ) -> dict[Split, list[Example]]:
     """Return what to fit to and what to measure on; no text is in both.
 
-    The domain's examples are fitted to, its scenarios measured on, and each session is on one side for good,
-    so that no later model is measured on what an earlier one has seen.
+    The domain's examples are fitted to, its other scenarios measured on, and each session is on one side for
+    good, so that no model is measured on what it or an earlier one has seen.
     """
     found: dict[Split, list[Example]] = {
         "train": [Example(redact(text), step, "domain", 1.0) for text, step in domain.examples()],
@@ -139,9 +139,10 @@ def split_examples(
             if not one.after and one.kind == "answer"
         ],
     }
+    shown = {_plain(one.text) for one in found["train"]}
+    scenes = {_plain(one.text) for one in found["validation"]} - shown
     for turn in _fair(_shared(turns)):
         found[split_of(turn.session_id)].append(turn)
-    scenes = {_plain(one.text) for one in found["validation"] if one.source == "scenario"}
     train = _different([one for one in found["train"] if _plain(one.text) not in scenes])
     seen = {_plain(one.text) for one in train}
     validation = _different([one for one in found["validation"] if _plain(one.text) not in seen])

@@ -19,6 +19,7 @@ from agent.cli import (
     invoke,
     knowledge,
     learn,
+    models,
     run,
     serve,
     trace,
@@ -73,6 +74,7 @@ app.command("graph", rich_help_panel="Look")(graph.graph)
 app.command("import", rich_help_panel="Learn")(importing.import_logs)
 app.command("learn", rich_help_panel="Learn")(learn.learn)
 app.add_typer(guidance.app, rich_help_panel="Learn", context_settings=HELP)
+app.add_typer(models.app, rich_help_panel="Learn", context_settings=HELP)
 app.add_typer(domain.app, rich_help_panel="Teach", context_settings=HELP)
 app.add_typer(knowledge.app, rich_help_panel="Teach", context_settings=HELP)
 app.add_typer(config.app, rich_help_panel="Set up", context_settings=HELP)

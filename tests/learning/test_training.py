@@ -162,6 +162,16 @@ def test_examples_are_fitted_to_and_scenarios_measured_on() -> None:
     assert [one.text for one in found["validation"]] == ["How is a seal changed here?"]
 
 
+def test_a_scenario_that_is_an_example_too_measures_nothing() -> None:
+    text, step = PUMPS.examples()[0]
+    known = Scenario(id="k", question=text.upper(), intent=step.intent, topic=step.topic)
+
+    found = split_examples(PUMPS, [known, *SCENARIOS], [])
+
+    assert text in {one.text for one in found["train"]}
+    assert [one.text for one in found["validation"]] == ["How is a seal changed here?"]
+
+
 def test_a_label_of_fewer_than_five_users_leaves_no_text() -> None:
     few, enough = turns_of(4, each=9, label="procedure", prefix="f"), turns_of(5)
 
