@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -76,11 +77,13 @@ def describe_steps(patterns: Sequence[Pattern], into: Path) -> None:
 
     Only shared patterns go in, so nothing stands there that fewer users did than the privacy rule wants.
     """
-    pairs = [p for p in patterns if p.pattern_type == "sequence" and len(p.sequence) == 2]
     ways = [p for p in patterns if p.pattern_type == "flow"]
     next_steps: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for pair in pairs:
-        next_steps[pair.sequence[0].label][pair.sequence[1].label] += pair.frequency
+    for run in patterns:
+        if run.pattern_type != "gapped":
+            for one, other in pairwise(run.sequence):
+                counts = next_steps[one.label]
+                counts[other.label] = max(counts[other.label], run.frequency)
     sections = [
         _section(label, counts, [way for way in ways if label in {step.label for step in way.sequence}])
         for label, counts in sorted(next_steps.items())

@@ -7,6 +7,7 @@ few sessions.
 """
 
 from collections.abc import Iterator
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,8 @@ LEAST_LIFT = 1.1
 """Times chance below which a sequence, however sure, tells nobody anything."""
 
 NEIGHBOUR_SHARE = 0.5
-"""Share (0 to 1) of a gapped sequence's sessions that show it without gaps, from which it is no news."""
+"""Share (0 to 1) of a gapped sequence's sessions that show it within one run of neighbours, from which that
+run says it."""
 
 LONG_STEPS = 50
 """Steps beyond which a longer session is not expected to show more."""
@@ -193,11 +195,13 @@ def told_by_longer(found: Mined, width: int, *, gapped: bool) -> Marks:
 
 
 def told_by_neighbours(gapped: Mined, runs: Mined, width: int) -> Marks:
-    """Mark gapped sequences that are mostly seen without gaps."""
-    sought = make_sought(runs.steps, runs.offsets, width)
-    support = np.zeros(len(sought.keys) + 2, np.int64)
-    support[sought.nodes] = runs.sessions
-    marks = np.zeros(len(gapped.sessions), bool)
-    for rows, steps in _by_length(gapped):
-        marks[rows] = support[find_nodes(sought, steps)] >= NEIGHBOUR_SHARE * gapped.sessions[rows]
+    """Mark gapped sequences that are mostly seen within one and the same run of neighbours."""
+    sought = make_sought(gapped.steps, gapped.offsets, width)
+    most = np.zeros(len(sought.keys) + 2, np.int64)  # the last one stands for `NOWHERE`
+    sizes = np.unique(np.diff(gapped.offsets)).tolist()
+    for rows, steps in _by_length(runs):
+        for chosen in (list(some) for size in sizes for some in combinations(range(steps.shape[1]), size)):
+            np.maximum.at(most, find_nodes(sought, steps[:, chosen]), runs.sessions[rows])
+    most[NOWHERE] = 0
+    marks: Marks = most[sought.nodes] >= NEIGHBOUR_SHARE * gapped.sessions
     return marks

@@ -166,8 +166,9 @@ BEFORE_SHARE = 0.05
 BY_CHANCE = 1e-3
 """Chance below which so many sessions at once are no accident; the fewer there are, the more often."""
 
-FEW_USERS = 20
-"""Users below which a sudden pattern is withheld; a fashion that so many share is no forgery."""
+FEW_USERS = 10
+"""Users below which a sudden pattern is withheld: twice those that any pattern needs. What more share is a
+fashion."""
 
 
 def sudden(weeks: Ints, log_weeks: Ints, users: Ints) -> Marks:

@@ -96,7 +96,7 @@ class PatternIndex(Protocol):
         ...
 
     async def patterns(self, *, limit: int = 50) -> list[Pattern]:
-        """Return the patterns people can read, most frequent first, equal ones by id."""
+        """Return the patterns people can read, most frequent lately first, equal ones by id."""
         ...
 
 

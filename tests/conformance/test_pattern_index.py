@@ -84,9 +84,9 @@ async def test_what_a_single_user_did_is_shown_to_nobody_else(learn: Learn) -> N
     assert all(step.label != "merger plans" for pattern in patterns for step in pattern.sequence)
 
 
-async def test_patterns_come_most_frequent_first_equal_ones_by_id(learn: Learn) -> None:
+async def test_patterns_come_most_frequent_lately_first_equal_ones_by_id(learn: Learn) -> None:
     patterns = await learn(FLOWS).patterns(limit=1000)
-    order = [(-pattern.frequency, pattern.pattern_id) for pattern in patterns]
+    order = [(-pattern.decayed_frequency, pattern.pattern_id) for pattern in patterns]
 
     assert order == sorted(order)
     assert len({pattern.pattern_id for pattern in patterns}) == len(patterns)
