@@ -7,6 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from learning.gathering import COMPLETION, FEEDBACK, HANDOVER, STEP
+from learning.numbering import distinct, number
 from learning.sessions import ESCALATED, UNKNOWN, UNSOLVED, Sessions, sort_labels, spread
 from learning.trust import AHEAD_S
 
@@ -86,15 +87,15 @@ def arrange(events: pa.Table, *, now: float) -> Arranged:
     depth = np.arange(len(part)) - np.searchsorted(part, part)
     fits = depth < STEPS_AT_MOST
     step, part = parts.turns[is_step][fits], part[fits]
-    kept = np.unique(part)
+    kept = distinct(part)
     first = parts.turns[np.searchsorted(parts.of_turn, kept)]
     places, word_offsets = spread(rows.word_offsets, step)
-    users, user_keys = _renumber(rows.user[first], table, "user")
-    steps, labels = _renumber(rows.label[step], table, "label")
+    users, user_keys = _owners(rows.user[first], _whole(table, "user").dictionary)
+    found, steps = number(rows.label[step].astype(np.int64))
     sessions = Sessions(
         ids=_ids(rows, parts, kept, table),
-        labels=labels,
-        steps=steps,
+        labels=_whole(table, "label").dictionary.take(pa.array(found)).to_pylist(),
+        steps=steps.astype(np.int32),
         times=rows.at_us[step] / 1e6,
         offsets=np.append(np.searchsorted(part, kept), len(part)).astype(np.int64),
         users=users,
@@ -135,13 +136,13 @@ def _number(table: pa.Table, column: str, name: str) -> int:
     return int(found)
 
 
-def _renumber(numbers: NDArray[np.int32], table: pa.Table, name: str) -> tuple[NDArray[np.int32], list[str]]:
-    """Number names in the order in which they appear, and return them."""
-    found, first, place = np.unique(numbers, return_index=True, return_inverse=True)
+def _owners(users: NDArray[np.int32], keys: pa.Array) -> tuple[NDArray[np.int32], list[str]]:
+    """Number the owners of sessions in the order in which they appear, and return their keys."""
+    found, first, place = np.unique(users, return_index=True, return_inverse=True)
     order = np.argsort(first, kind="stable")
     rank = np.empty(len(order), np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
-    return rank[place], _whole(table, name).dictionary.take(pa.array(found[order])).to_pylist()
+    return rank[place], keys.take(pa.array(found[order])).to_pylist()
 
 
 # --- where sessions begin and end --------------------------------------------------------------------
@@ -173,10 +174,7 @@ def _ids(rows: _Columns, parts: _Parts, kept: Ints, table: pa.Table) -> list[str
     is_new[1:] = session[1:] != session[:-1]
     later = np.arange(parts.total) - np.maximum.accumulate(np.where(is_new, np.arange(parts.total), 0))
     names = _whole(table, "session").dictionary.take(pa.array(session[kept])).to_pylist()
-    return [
-        f"{name}#{number + 1}" if number else name
-        for name, number in zip(names, later[kept].tolist(), strict=True)
-    ]
+    return [f"{name}#{n + 1}" if n else name for name, n in zip(names, later[kept].tolist(), strict=True)]
 
 
 # --- how they ended ----------------------------------------------------------------------------------
@@ -214,21 +212,22 @@ def _outcomes(rows: _Columns, parts: _Parts, words: NDArray[np.uint32]) -> NDArr
 
 def _is_repeated(rows: _Columns, step: Ints, part: Ints, words: NDArray[np.uint32]) -> Bools:
     """True for steps whose question stands more than once in their part; not told of recorded logs."""
-    question = _questions(rows.word_offsets, words)[step]
-    asked = np.flatnonzero((question > 0) & ~rows.recorded[step])
-    order = asked[np.lexsort((question[asked], part[asked]))]
-    same = (question[order][1:] == question[order][:-1]) & (part[order][1:] == part[order][:-1])
+    enough = np.diff(rows.word_offsets)[step] >= QUESTION_WORDS
+    asked = np.flatnonzero(enough & ~rows.recorded[step])
+    places, offsets = spread(rows.word_offsets, step[asked])
+    question = _digests(words[places], offsets)
+    order = np.lexsort((question, part[asked]))
+    same = (question[order][1:] == question[order][:-1]) & (np.diff(part[asked][order]) == 0)
     repeated = np.zeros(len(step), bool)
-    repeated[order[1:][same]] = True
-    repeated[order[:-1][same]] = True
+    repeated[asked[order[1:][same]]] = True
+    repeated[asked[order[:-1][same]]] = True
     return repeated
 
 
-def _questions(offsets: Ints, words: NDArray[np.uint32]) -> NDArray[np.uint64]:
-    """Return a number for the words of each row in their order; 0 for too few to compare."""
+def _digests(words: NDArray[np.uint32], offsets: Ints) -> NDArray[np.uint64]:
+    """Return a number for each run of words that, but for one in 2^60, only the same words share."""
     lengths = np.diff(offsets)
-    place = np.arange(len(words)) - np.repeat(offsets[:-1] - offsets[0], lengths)
-    odd = np.random.default_rng(7).integers(1, 2**62, int(lengths.max(initial=0)) or 1, np.uint64) * 2 + 1
-    total = np.concatenate([[0], np.cumsum(words.astype(np.uint64) * odd[place])]).astype(np.uint64)
-    sums = total[offsets[1:] - offsets[0]] - total[offsets[:-1] - offsets[0]]
-    return np.where(lengths >= QUESTION_WORDS, sums, 0).astype(np.uint64)
+    place = np.arange(len(words)) - np.repeat(offsets[:-1], lengths)
+    odd = np.random.default_rng(7).integers(1, 2**62, int(lengths.max(initial=1)), np.uint64) * 2 + 1
+    total = np.append(np.uint64(0), np.cumsum(words * odd[place], dtype=np.uint64))
+    return total[offsets[1:]] - total[offsets[:-1]]

@@ -318,6 +318,16 @@ def test_a_question_asked_again_in_the_end_was_not_answered() -> None:
     assert sessions(*asked(again, again, source="recorded")).outcomes.tolist() == [UNKNOWN]
 
 
+def test_the_same_question_is_found_again_deep_in_a_long_log() -> None:
+    live = [
+        turn_event(f"s-{n:03}", turn, "alarm", query=f"Why does pump {n} leak?", **LIVE)
+        for n in range(200)
+        for turn in (1, 2)
+    ]
+
+    assert set(sessions(*live).outcomes.tolist()) == {UNSOLVED}
+
+
 # --- odd logs ----------------------------------------------------------------------------------------
 
 
