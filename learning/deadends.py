@@ -20,15 +20,16 @@ STILL_P = 0.05
 """Probability up to which a step still stands out in sessions without the surer findings."""
 
 Ints = NDArray[np.int64]
+Numbers = NDArray[np.int32]
 Floats = NDArray[np.float64]
 Marks = NDArray[np.bool_]
 
 
 class _Groups(NamedTuple):
-    """Groups of sessions by what steps they show."""
+    """Groups of sessions by what steps they show; a session is in each once."""
 
-    group: Ints
-    session: Ints
+    group: Numbers
+    session: Numbers
     steps: list[tuple[int, ...]]
     """Numbers of the labels of each group."""
 
@@ -40,31 +41,63 @@ def dead_ends(sessions: Sessions) -> list[MoreOften]:
     of its steps; a finding that goes away without the sessions of surer ones is not told.
     """
     known = np.flatnonzero(sessions.outcomes != UNKNOWN)
-    failed = sessions.outcomes != SOLVED
     lengths = np.diff(sessions.offsets)
+    failed = sessions.outcomes != SOLVED
     chance = np.zeros(len(sessions))
     chance[known] = by_length(failed[known], lengths[known])
-    users = sessions.users.astype(np.int64)
-    likeness = likeness_of(users[known], failed[known], chance[known])
-    singles = _singles(sessions, known)
-    cases = _cases(singles, sessions, failed, chance[singles.session])
-    found = excess(cases, len(singles.steps), likeness)
-    surer = _independent(cases, found, standing_out(found), lengths)
-    pairs = _pairs(sessions, known)
-    at_least = np.maximum(_parts_rate(pairs, found), chance[pairs.session])
-    of_pairs = _cases(pairs, sessions, failed, at_least)
-    in_pairs = excess(of_pairs, len(pairs.steps), likeness)
-    left = standing_out(in_pairs)[:MOST].tolist()
-
-    def advice(steps: list[str], rate: float, usual: float) -> str:
-        return (
-            f"Look at what users get after `{' > '.join(steps)}`: {rate:.0%} of these sessions fail, "
-            f"{usual:.0%} would by chance; mend that answer, or offer a person there."
-        )
-
-    told = [_told(one, singles, cases, found, sessions, advice) for one in surer]
-    told += [_told(one, pairs, of_pairs, in_pairs, sessions, advice) for one in left]
+    likeness = likeness_of(sessions.users[known], failed[known], chance[known])
+    facts = _Facts(sessions, failed, chance, likeness)
+    told, rates, surer = _of_steps(facts, known, lengths)
+    told = told + _of_pairs(facts, known, rates, surer)
     return sorted(told, key=lambda one: (one.p_value, -one.hits, one.steps))[:MOST]
+
+
+class _Facts(NamedTuple):
+    """What is known of each session."""
+
+    sessions: Sessions
+    failed: Marks
+    chance: Floats
+    """Share of failed among sessions of the same length."""
+
+    likeness: float
+    """How alike the sessions of one user end."""
+
+
+def _of_steps(
+    facts: _Facts, known: Ints, lengths: Ints
+) -> tuple[list[MoreOften], Floats, dict[int, Numbers]]:
+    """Return the single steps that are dead ends, the rate of every step, and the sessions of those told."""
+    groups = _singles(facts.sessions, known)
+    cases = _cases(groups, facts.sessions, facts.failed, facts.chance)
+    found = excess(cases, len(groups.steps), facts.likeness)
+    surer = _independent(cases, found, standing_out(found), lengths)
+    told = [_told(step, groups, cases, found, facts.sessions, _dead_end) for step in surer]
+    return told, found.hits / np.maximum(found.cases, 1), surer
+
+
+def _of_pairs(facts: _Facts, known: Ints, rates: Floats, surer: dict[int, Numbers]) -> list[MoreOften]:
+    """Return the pairs of steps that are dead ends beyond what each of their steps is, and what lies near."""
+    groups = _pairs(facts.sessions, known)
+    worst = rates[np.array(groups.steps, np.int64).reshape(-1, 2)].max(axis=1, initial=0.0)
+    cases = _cases(groups, facts.sessions, facts.failed, facts.chance)
+    np.maximum(cases.chance, worst[groups.group], out=cases.chance)
+    found = excess(cases, len(groups.steps), facts.likeness)
+    told = []
+    for pair in standing_out(found)[:MOST].tolist():
+        near = [members for step, members in surer.items() if step not in groups.steps[pair]]
+        mine = np.flatnonzero(cases.group == pair)
+        free = mine[~np.isin(cases.session[mine], np.concatenate([*near, np.zeros(0, np.int32)]))]
+        if len(free) == len(mine) or _stands(cases, free, cases.chance[free], float(found.effect[pair])):
+            told.append(_told(pair, groups, cases, found, facts.sessions, _dead_end))
+    return told
+
+
+def _dead_end(steps: list[str], rate: float, usual: float) -> str:
+    return (
+        f"Look at what users get after `{' > '.join(steps)}`: {rate:.0%} of these sessions fail, "
+        f"{usual:.0%} would by chance; mend that answer, or offer a person there."
+    )
 
 
 def hand_overs(sessions: Sessions) -> list[MoreOften]:
@@ -76,9 +109,9 @@ def hand_overs(sessions: Sessions) -> list[MoreOften]:
         return []
     chance = np.zeros(len(sessions))
     chance[known] = by_length(escalated[known], lengths[known])
-    last = sessions.steps[sessions.offsets[known + 1] - 1].astype(np.int64)
-    groups = _Groups(last, known, [(step,) for step in range(len(sessions.labels))])
-    cases = _cases(groups, sessions, escalated, chance[groups.session])
+    last = sessions.steps[sessions.offsets[known + 1] - 1]
+    groups = _Groups(last, known.astype(np.int32), [(step,) for step in range(len(sessions.labels))])
+    cases = _cases(groups, sessions, escalated, chance)
     found = excess(cases, len(groups.steps), likeness_of(cases.user, cases.hit, cases.chance))
 
     def advice(steps: list[str], rate: float, usual: float) -> str:
@@ -102,10 +135,10 @@ def loops(sessions: Sessions) -> list[Loop]:
     keys = np.sort(session * labels + sessions.steps)
     begins = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])) if len(keys) else keys
     hit = np.diff(np.append(begins, len(keys))) > 1
-    owner, step = keys[begins] // labels, keys[begins] % labels
+    owner, step = _split(keys[begins], labels)
     popularity = np.bincount(sessions.steps, minlength=labels) / max(len(sessions.steps), 1)
     chance = np.maximum(by_length(hit, lengths[owner]), _drawn_twice(popularity[step], lengths[owner]))
-    users = sessions.users[owner].astype(np.int64)
+    users = sessions.users[owner]
     cases = Cases(step, owner, users, hit, chance)
     groups = _Groups(step, owner, [(one,) for one in range(labels)])
     found = excess(cases, labels, likeness_of(users, hit, chance))
@@ -136,8 +169,8 @@ def _loop_advice(loop: Loop) -> str:
         return f"Answer `{loop.steps[0]}` so that nobody has to come back to it: {often}."
     if back < other:
         return (
-            f"Leave `{loop.steps[0]}` as it is: coming back to it ({often}) is part of the work, {back:.0%} of "
-            f"these sessions fail, {other:.0%} of the others."
+            f"Leave `{loop.steps[0]}` as it is: coming back to it ({often}) is part of the work; "
+            f"{back:.0%} of these sessions fail, {other:.0%} of the others."
         )
     return (
         f"Answer `{loop.steps[0]}` so that nobody has to come back to it: {often}; {back:.0%} of these "
@@ -162,7 +195,7 @@ def _singles(sessions: Sessions, chosen: Ints) -> _Groups:
     session, place = _places(sessions, chosen)
     once = distinct(sessions.steps[place].astype(np.int64) * len(sessions) + session)
     total = max(len(sessions), 1)
-    return _Groups(once // total, once % total, [(step,) for step in range(labels)])
+    return _Groups(*_split(once, total), [(step,) for step in range(labels)])
 
 
 def _pairs(sessions: Sessions, chosen: Ints) -> _Groups:
@@ -176,7 +209,12 @@ def _pairs(sessions: Sessions, chosen: Ints) -> _Groups:
     kinds, kind = number(first[apart] * labels + second[apart])
     total = max(len(sessions), 1)
     once = distinct(kind * total + session[apart])
-    return _Groups(once // total, once % total, [divmod(kind, labels) for kind in kinds.tolist()])
+    return _Groups(*_split(once, total), [divmod(kind, labels) for kind in kinds.tolist()])
+
+
+def _split(keys: Ints, total: int) -> tuple[Numbers, Numbers]:
+    """Return the groups and the sessions of keys, in half the memory that the keys need each."""
+    return (keys // total).astype(np.int32), (keys % total).astype(np.int32)
 
 
 def _places(sessions: Sessions, chosen: Ints) -> tuple[Ints, Ints]:
@@ -189,45 +227,44 @@ def _places(sessions: Sessions, chosen: Ints) -> tuple[Ints, Ints]:
 
 
 def _cases(groups: _Groups, sessions: Sessions, hit: Marks, chance: Floats) -> Cases:
-    """Return the members of groups as cases; `hit` is one a session, `chance` one a member."""
-    users = sessions.users[groups.session].astype(np.int64)
-    return Cases(groups.group, groups.session, users, hit[groups.session], chance)
-
-
-def _parts_rate(pairs: _Groups, singles: Excess) -> Floats:
-    """Return for each member of a pair the higher rate of the pair's two steps."""
-    rate = singles.hits / np.maximum(singles.cases, 1)
-    steps = np.array(pairs.steps, np.int64).reshape(-1, 2)
-    higher: Floats = rate[steps].max(axis=1, initial=0.0)[pairs.group]
-    return higher
+    """Return the members of groups as cases; `hit` and `chance` are one a session."""
+    of = groups.session
+    return Cases(groups.group, of, sessions.users[of], hit[of], chance[of])
 
 
 # --- what is told ------------------------------------------------------------------------------------
 
 
-def _independent(cases: Cases, found: Excess, surest: Ints, lengths: Ints) -> list[int]:
-    """Return the groups that stand out by themselves: also among the sessions without any surer one."""
+def _independent(cases: Cases, found: Excess, surest: Ints, lengths: Ints) -> dict[int, Numbers]:
+    """Return the groups that stand out by themselves, also without any surer one, and their sessions."""
     failed, is_known, explained = (np.zeros(len(lengths), bool) for _ in range(3))
     failed[cases.session[cases.hit]] = True
     is_known[cases.session] = True
     chance = np.zeros(len(lengths))
-    kept: list[int] = []
+    kept: dict[int, Numbers] = {}
     for group in surest.tolist():
-        mine = cases.session[cases.group == group]
-        free = mine[~explained[mine]]
-        if kept:
-            if len(np.unique(cases.user[cases.group == group][~explained[mine]])) < MIN_USERS:
-                continue
-            hits, mean = failed[free].sum(keepdims=True), chance[free].mean(keepdims=True)
-            if tail_bound(hits, np.array([len(free)]), mean)[0] ** (1 / found.effect[group]) > STILL_P:
-                continue
-        kept.append(group)
+        mine = np.flatnonzero(cases.group == group)
+        sessions = cases.session[mine]
+        free = mine[~explained[sessions]]
+        effect = float(found.effect[group])
+        if kept and not _stands(cases, free, chance[cases.session[free]], effect):
+            continue
+        kept[group] = sessions
         if len(kept) == MOST:
             break
-        explained[mine] = True
+        explained[sessions] = True
         rest = np.flatnonzero(is_known & ~explained)
         chance[rest] = by_length(failed[rest], lengths[rest])
     return kept
+
+
+def _stands(cases: Cases, free: Ints, chance: Floats, effect: float) -> bool:
+    """True when the cases `free`, with these chances, are of enough users and hit too often."""
+    if len(np.unique(cases.user[free])) < MIN_USERS:
+        return False
+    hits = np.array([np.count_nonzero(cases.hit[free])])
+    tail = tail_bound(hits, np.array([len(free)]), chance.mean(keepdims=True))
+    return bool(tail[0] ** (1 / effect) <= STILL_P)
 
 
 def _told(

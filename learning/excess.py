@@ -10,6 +10,7 @@ from learning.numbering import distinct
 from learning.significance import Z95, Rate, discoveries, tail_bound
 
 Ints = NDArray[np.int64]
+Numbers = NDArray[np.int32]
 Floats = NDArray[np.float64]
 Marks = NDArray[np.bool_]
 
@@ -17,13 +18,13 @@ Marks = NDArray[np.bool_]
 class Cases(NamedTuple):
     """Members of groups, one a row; a case may be in several groups, and is in each once."""
 
-    group: Ints
+    group: Numbers
     """Number of the group."""
 
-    session: Ints
+    session: Numbers
     """Number of the session that the case lies in."""
 
-    user: Ints
+    user: Numbers
     hit: Marks
     """True where it happened."""
 
@@ -62,12 +63,13 @@ def excess(cases: Cases, groups: int, likeness: float) -> Excess:
     chance = np.bincount(cases.group, cases.chance, minlength=groups)
     expected = chance / np.maximum(counts, 1)
     people = int(cases.user.max(initial=0)) + 1
-    of_user, per_user = _counted(cases.group * people + cases.user)
+    member = cases.group.astype(np.int64) * people + cases.user
+    of_user, per_user = _counted(member)
     squares = np.bincount(of_user // people, per_user.astype(float) ** 2, minlength=groups)
     effect = 1 + np.maximum(squares / np.maximum(counts, 1) - 1, 0) * likeness
     tail, some = np.ones(groups), counts > 0
     tail[some] = tail_bound(hits[some], counts[some], expected[some]) ** (1 / effect[some])
-    hit_users = distinct((cases.group * people + cases.user)[cases.hit]) // people
+    hit_users = distinct(member[cases.hit]) // people
     return Excess(
         cases=counts,
         users=np.bincount(of_user // people, minlength=groups),
