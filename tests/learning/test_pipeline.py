@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from learning.pipeline import LearnReport, NothingToLearn, learn
+from learning.pipeline import NothingToLearn, learn, preview
+from learning.progress import Progress
 from learning.recorded import RecordedSession, recorded_events
+from learning.reports import LearnPreview, LearnReport
 from memory.arrays import open_pattern_index
 from memory.errors import LakeFileBroken
 from memory.parquet import ParquetLake, open_lake
@@ -56,6 +59,8 @@ class Place:
         registry: Registry | None = None,
         classifier: SecondWord | None = None,
         now: datetime = NOW,
+        on_progress: Progress = lambda *_: None,
+        due_after: int | None = None,
     ) -> LearnReport:
         return await learn(
             self.lake,
@@ -67,6 +72,21 @@ class Place:
             embedder="letters:1",
             advanced=True,
             now=now,
+            on_progress=on_progress,
+            due_after=due_after,
+        )
+
+    async def preview(self) -> LearnPreview:
+        return await preview(
+            self.lake,
+            self.registry,
+            SecondWord(),
+            tenant="acme",
+            domain="pumps",
+            folder=self.folder,
+            embedder="letters:1",
+            advanced=True,
+            now=NOW,
             on_progress=lambda *_: None,
         )
 
@@ -230,6 +250,36 @@ async def test_killed_before_the_release_is_published_the_old_one_stays_live(pla
     assert (await place.live()).release_id == resumed.release_id != first.release_id
 
 
+async def test_interrupted_anywhere_the_live_release_stays_and_the_next_run_goes_on(place: Place) -> None:
+    await place.lake.write(events(0, 60))
+    first = await place.learn()
+    nameless = {"intent": "none", "topic": None, "label_source": "none"}
+    await place.lake.write(
+        [e.model_copy(update=nameless) if isinstance(e, TurnFinished) else e for e in events(60, 75)]
+    )
+    calls = 0
+
+    def interrupt(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == interrupted:
+            raise KeyboardInterrupt
+
+    interrupted, lives = 0, []
+    while True:
+        interrupted, calls = interrupted + 1, 0
+        with suppress(KeyboardInterrupt):
+            report = await place.learn(on_progress=interrupt)
+            break
+        lives.append((await place.live()).release_id)
+        open_pattern_index(place.folder / (await place.live()).path)
+
+    assert len(lives) > 6
+    assert set(lives[:-1]) == {first.release_id}  # the last call comes after the new one went live
+    assert report.release_id == (await elsewhere(place, "fresh").learn()).release_id != first.release_id
+    assert not list(place.folder.rglob("*.new"))
+
+
 @pytest.mark.parametrize("file", ["index.json", "context-keys.npy", "patterns.jsonl"])
 async def test_a_release_whose_files_are_damaged_is_written_again(place: Place, file: str) -> None:
     await place.lake.write(events(0, 60))
@@ -357,6 +407,54 @@ class ThirdWord(SecondWord):
 
     async def classify(self, texts: Sequence[str]) -> list[Analysis]:
         return [Analysis(intent=text.split()[2], intent_confidence=0.9) for text in texts]
+
+
+# --- looking on --------------------------------------------------------------------------------------
+
+
+async def test_a_preview_says_what_learning_will_do_and_writes_nothing(place: Place) -> None:
+    await place.lake.write(events(0, 60))
+    first = await place.preview()
+    await place.learn()
+    await place.lake.write([e for n in range(90, 120) for e in only_orders(n)])
+    before = place.written()
+
+    second = await place.preview()
+
+    assert place.written() == before
+    report = await place.learn()
+    assert (first.live, first.new_patterns != [], first.gone_patterns) == (None, True, [])
+    assert second.live is not None and second.live.release_id == first.release_id
+    assert (second.release_id, second.sessions, second.steps, second.patterns) == (
+        report.release_id,
+        report.sessions,
+        report.steps,
+        report.patterns,
+    )
+    assert second.is_new and second.new_patterns and second.new_files > 0
+    news = {one.pattern_id for one in second.new_patterns}
+    index = open_pattern_index(place.folder / (await place.live()).path)
+    assert news <= {one.pattern_id for one in await index.patterns(limit=10_000)}
+    again = await place.preview()
+    assert (again.is_new, again.new_patterns, again.gone_patterns, again.moved_patterns) == (False, [], [], 0)
+
+
+def only_orders(number: int) -> list[SessionEvent]:
+    return recorded_events(session(number, ["order", "gift", "order"]), tenant="acme", domain="pumps")
+
+
+async def test_learning_waits_until_there_is_enough_news(place: Place) -> None:
+    await place.lake.write(events(0, 60))
+    first = await place.learn(due_after=10_000)  # the first release never waits
+    await place.lake.write(only_orders(90))
+
+    waits = await place.learn(due_after=3)
+    due = await place.learn(due_after=2)
+
+    assert (first.is_due, first.unlearned) == (True, first.steps)
+    assert (waits.is_due, waits.unlearned, waits.release_id) == (False, 3, first.release_id)
+    assert (due.is_due, due.is_new, due.unlearned) == (True, True, 3)
+    assert (await place.live()).release_id == due.release_id
 
 
 # --- bad input ---------------------------------------------------------------------------------------
