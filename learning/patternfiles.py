@@ -73,7 +73,7 @@ def bucket(count: int) -> int:
     """Return the low end of a count's bucket: 5, 10, 20, 50, 100, …; 0 for what is too few to be told."""
     if count < MIN_USERS:
         return 0
-    scale = 10 ** (len(str(count)) - 1)
+    scale: int = 10 ** (len(str(count)) - 1)
     return max(step * scale for step in (1, 2, 5) if step * scale <= count)
 
 
