@@ -83,7 +83,7 @@ async def read_events(
         events = [await asyncio.to_thread(with_names, part, named.steps) for part in unread.events]
         unread = replace(unread, events=events)
     read = known
-    if unread.files:
+    if unread.files or not known.files:  # what was taken out of the lake must not stay here
         merged = await asyncio.to_thread(merge, [known.events, *unread.events])
         read = Stored(known.files | frozenset(unread.files), merged)
         if keep:

@@ -116,3 +116,16 @@ async def test_an_empty_lake_is_read_as_such(lake: ParquetLake, tmp_path: Path) 
     found = await read(lake, tmp_path)
 
     assert (found.events.num_rows, found.files, flows(found)) == (0, 0, [])
+
+
+async def test_what_was_taken_out_of_the_lake_is_kept_nowhere(lake: ParquetLake, tmp_path: Path) -> None:
+    await lake.write([turn_event("secret-session", 1, "alarm")])
+    await read(lake, tmp_path)
+    [kept] = (tmp_path / GATHERED).rglob("*.arrow")
+    assert b"secret-session" in kept.read_bytes()
+    for file in await lake.files():
+        (tmp_path / "lake" / file.name).unlink()
+
+    await read(lake, tmp_path)
+
+    assert all(b"secret-session" not in file.read_bytes() for file in (tmp_path / GATHERED).rglob("*.*"))
