@@ -19,7 +19,8 @@ from agent.views.reliabilitypicture import reliability_picture
 from agent.views.run import Drawing, Run
 from agent.wiring import open_runtime, utc_now
 from graph.trace import Trace, make_traces
-from learning.importing.reading import Format, ImportReport, read_logs
+from learning.importing.reading import Format, read_logs
+from learning.importing.report import ImportReport
 from learning.importing.spool import open_spool
 from learning.patternflow import flow_of_patterns
 from learning.recorded import RecordedSession, recorded_events

@@ -11,7 +11,8 @@ from agent.cli.work import interruptible, opened_runtime, start_logs
 
 if TYPE_CHECKING:
     from agent.settings import Settings
-    from learning.importing.reading import ImportReport
+    from learning.importing.report import ImportReport
+    from learning.importing.spool import Spool
 
 LogFormat = Literal["auto", "sessions", "otel", "langfuse", "langsmith"]
 
@@ -59,18 +60,19 @@ def import_logs(
                 on_progress=on_progress,
             )
         if not dry_run:
-            from agent.importing import import_sessions
-
-            with opened_runtime(settings, show_progress=not as_json) as (runtime, loop, on_progress):
-                sending = import_sessions(
-                    runtime,
-                    spool.sessions(),
-                    domain=settings.domain,
-                    turns=report.turns,
-                    on_progress=on_progress,
-                )
-                loop.run(sending)
+            _send(spool, settings, report.turns, quiet=as_json)
     _tell(report, settings, dry_run=dry_run, as_json=as_json)
+
+
+def _send(spool: "Spool", settings: "Settings", turns: int, *, quiet: bool) -> None:
+    from agent.importing import import_sessions
+
+    with opened_runtime(settings, show_progress=not quiet) as (runtime, loop, on_progress):
+        sessions = spool.sessions()
+        sending = import_sessions(
+            runtime, sessions, domain=settings.domain, turns=turns, on_progress=on_progress
+        )
+        loop.run(sending)
 
 
 def _tell(report: "ImportReport", settings: "Settings", *, dry_run: bool, as_json: bool) -> None:

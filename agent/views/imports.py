@@ -7,7 +7,7 @@ from rich.text import Text
 
 from agent.views.tables import WIDTH, joined, render
 from agent.views.words import counted, plain
-from learning.importing.reading import ImportReport
+from learning.importing.report import ImportReport
 
 
 def import_text(

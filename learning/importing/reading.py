@@ -10,11 +10,11 @@ from typing import Any, Literal, NamedTuple
 from learning.importing import langfuse, langsmith, otel, shared
 from learning.importing.files import Broken, Value, find_files, read_values
 from learning.importing.fragment import Fragment, RowRefused
+from learning.importing.report import ImportReport, Refusal
 from learning.importing.session import ImportedSession, clean
 from learning.importing.spool import Figures, Spool, Wordless
 from learning.progress import Progress
 from memory.errors import AgentError
-from memory.records import Record
 from memory.redact import redact, user_key
 
 Format = Literal["sessions", "otel", "langfuse", "langsmith"]
@@ -58,61 +58,12 @@ class NothingImported(AgentError):
 
     code = "learning.nothing_imported"
 
-    def __init__(self, refusals: "Sequence[Refusal]", read: int) -> None:
+    def __init__(self, refusals: Sequence[Refusal], read: int) -> None:
         first = f"; {refusals[0].where}: {refusals[0].text}" if refusals else ""
         super().__init__(
             f"None of {read:,} rows holds a session{first}.",
             fix=refusals[0].fix if refusals else f"Give {FORMATS['sessions'].expected}.",
         )
-
-
-class Refusal(Record):
-    """A row that was left out, and why."""
-
-    where: str
-    """`file:line`."""
-
-    field: str
-    problem: str
-    fix: str
-
-    @property
-    def text(self) -> str:
-        """Say what is wrong, with the field where it is one."""
-        return f"`{self.field}`: {self.problem}" if self.field else self.problem
-
-
-class ImportReport(Record):
-    """What logs held (counts)."""
-
-    files: int
-    formats: dict[str, int] = {}
-    """Files of each format."""
-
-    rows: int = 0
-    sessions: int = 0
-    turns: int = 0
-    users: int = 0
-    outcomes: int = 0
-    """Sessions of which is known how they ended."""
-
-    labels: int = 0
-    """Turns whose intent the log names; `learn` names the others."""
-
-    repeated: int = 0
-    """Sessions left out because one of the same id came before."""
-
-    wordless: int = 0
-    """Turns left out because nobody's words are in them."""
-
-    refused: int = 0
-    refusals: list[Refusal] = []
-    """The first of them."""
-
-    first: float | None = None
-    """Unix time at which the first session starts (seconds)."""
-
-    last: float | None = None
 
 
 class Reader:

@@ -21,6 +21,10 @@ UNGUIDED = Guidance()
 """Handed in because pydantic copies defaults deeply, which took a fifth of an import."""
 
 
+UNNAMED = Step(intent="none")
+"""Of a turn without a label; the intents stage of `learn` names it."""
+
+
 class ImportedTurn(NamedTuple):
     """A turn of a foreign log."""
 
@@ -78,8 +82,7 @@ def session_events(
         "sample": sample,
     }
     for number, turn in enumerate(session.turns, start=1):
-        known = turn.label is not None
-        step = _step(turn.label) if turn.label is not None else Step(intent="none")
+        step = _step(turn.label) if turn.label is not None else UNNAMED
         yield TurnFinished(
             event_id=_event_id(session_id, request, turn, number),
             turn=number,
@@ -89,8 +92,8 @@ def session_events(
             response=turn.response,
             intent=step.intent,
             topic=step.topic,
-            confidence=1.0 if known else 0.0,
-            label_source="recorded" if known else "none",
+            confidence=0.0 if step is UNNAMED else 1.0,
+            label_source="none" if step is UNNAMED else "recorded",
             duration_ms=turn.duration_ms,
             degraded=NONE,
             guidance=UNGUIDED,

@@ -4,7 +4,7 @@ from inline_snapshot import snapshot
 
 from agent.views.imports import import_text
 from agent.views.reliabilitypicture import reliability_picture
-from learning.importing.reading import ImportReport, Refusal
+from learning.importing.report import ImportReport, Refusal
 from learning.reliability import promises
 
 REPORT = ImportReport(

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from learning.importing.reading import Format, ImportReport, read_logs
+from learning.importing.reading import Format, read_logs
+from learning.importing.report import ImportReport
 from learning.importing.session import ImportedSession, session_events
 from learning.importing.spool import open_spool
 from memory.records import SessionEvent
