@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.mining import Mined
-from learning.occurrences import NOWHERE, Sought, count_runs, find_nodes, make_sought
+from learning.occurrences import NOWHERE, Sought, count_labels, count_runs, find_nodes, make_sought
 from learning.sessions import Sessions, spread
 from learning.significance import discoveries, tail_bound
 
@@ -169,13 +169,9 @@ def _rates(sessions: Sessions) -> tuple[Floats, Floats]:
 
 def _presence(sessions: Sessions) -> tuple[Ints, Floats]:
     """Return how many sessions show each label, and their share when weighted by length."""
-    lengths = np.diff(sessions.offsets)
-    owner = np.repeat(np.arange(len(sessions)), lengths)
-    once = np.unique(sessions.steps * np.int64(len(sessions)) + owner)
-    label, session = once // len(sessions), once % len(sessions)
-    weight = np.minimum(lengths, LONG_STEPS)
-    weighted = np.bincount(label, weight[session], minlength=len(sessions.labels))
-    return np.bincount(label, minlength=len(sessions.labels)), weighted / max(int(weight.sum()), 1)
+    weights = np.minimum(np.diff(sessions.offsets), LONG_STEPS)
+    counts, weighted = count_labels(sessions, weights)
+    return counts, weighted / max(int(weights.sum()), 1)
 
 
 # --- what a longer one says already ----------------------------------------------------------------

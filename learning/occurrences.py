@@ -78,6 +78,16 @@ def count_runs(sessions: Sessions, sought: Sought) -> tuple[NDArray[np.int64], N
     return found
 
 
+def count_labels(
+    sessions: Sessions, weights: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return how many sessions show each label, and the sum of their weights."""
+    found: tuple[NDArray[np.int64], NDArray[np.int64]] = _count_labels(
+        sessions.steps, sessions.offsets, weights, len(sessions.labels)
+    )
+    return found
+
+
 def count_weeks(sessions: Sessions, sought: Sought, *, gapped: bool) -> NDArray[np.int64]:
     """Return the sessions that show each sequence by the weeks since they began (counts).
 
@@ -133,6 +143,20 @@ def _child(keys: Any, starts: Any, node: int, wanted: int) -> int:
     if low < starts[node + 1] and keys[low] == wanted:
         return int(low + 1)
     return -1
+
+
+@compiled
+def _count_labels(steps: Any, offsets: Any, weights: Any, labels: int) -> Any:
+    counts = np.zeros(labels, np.int64)
+    sums = np.zeros(labels, np.int64)
+    seen = np.full(labels, -1, np.int64)
+    for session in range(len(offsets) - 1):
+        for step in steps[offsets[session] : offsets[session + 1]]:
+            if seen[step] != session:
+                seen[step] = session
+                counts[step] += 1
+                sums[step] += weights[session]
+    return counts, sums
 
 
 @compiled

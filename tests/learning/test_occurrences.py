@@ -9,7 +9,16 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from learning.occurrences import NOWHERE, WEEKS, count_runs, count_weeks, find_nodes, make_sought, weeks_ago
+from learning.occurrences import (
+    NOWHERE,
+    WEEKS,
+    count_labels,
+    count_runs,
+    count_weeks,
+    find_nodes,
+    make_sought,
+    weeks_ago,
+)
 from learning.sessions import Sessions
 from tests.learning.logs import USERS, Visit, sessions_of
 
@@ -72,6 +81,14 @@ def test_runs_are_counted_by_what_stands_around_them(log: list[Visit], wanted: l
         ]
         assert after[node] == sum(at + len(one) < length for at, length in places)
         assert before[node] == sum(at > 0 for at, _ in places)
+
+
+def test_a_label_counts_once_a_session_and_with_its_weight() -> None:
+    sessions = sessions_of([Visit(USERS[0], "aab"), Visit(USERS[1], "ca"), Visit(USERS[1], "bbb")])
+
+    counts, weighted = count_labels(sessions, np.array([1, 10, 100]))
+
+    assert (counts.tolist(), weighted.tolist()) == ([2, 2, 1], [11, 101, 10])
 
 
 def test_a_sequence_is_found_again_and_another_one_is_nowhere() -> None:
