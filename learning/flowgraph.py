@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypedDict
+from typing import Literal, NamedTuple, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from learning.numbering import distinct
 from learning.sessions import SOLVED, UNKNOWN, Sessions
-from learning.significance import success
+from learning.significance import discoveries, tail_bound
 from memory.records import Record
 
 COLUMNS = 6
@@ -25,7 +25,7 @@ MIN_KNOWN = 5
 """Known outcomes from which there is a success rate (count); of two sessions, 0 % says nothing."""
 
 Standing = Literal["less", "usual", "more", "unknown"]
-"""Whether sessions are solved less or more often than usual, beyond what chance may do (95 %)."""
+"""Whether sessions are solved less or more often than usual, beyond what chance explains."""
 
 Ints = NDArray[np.int64]
 
@@ -46,10 +46,13 @@ class FlowNode(Record):
     ended: int
     """Sessions among them that have no further step (count)."""
 
+    known: int
+    """Sessions among them whose outcome is known (count)."""
+
     success_rate: float | None
     """Share of solved among known outcomes; `None` when fewer than `MIN_KNOWN` are known."""
 
-    standing: Standing
+    standing: Standing = "unknown"
 
 
 class FlowEdge(Record):
@@ -60,8 +63,12 @@ class FlowEdge(Record):
 
     target: int
     sessions: int
+    known: int
     success_rate: float | None
-    standing: Standing
+    standing: Standing = "unknown"
+
+
+Shown = TypeVar("Shown", FlowNode, FlowEdge)
 
 
 class FlowGraph(Record):
@@ -113,14 +120,18 @@ def flow_graph(
     places: list[Ints] = []  # of each session's node in `nodes`, one array a column
     edges: list[FlowEdge] = []
     for column in range(ways.label.shape[1]):
-        made, place = _column(ways, column, rows, sessions.labels, usual)
+        made, place = _column(ways, column, rows, sessions.labels)
         place = np.where(place >= 0, place + len(nodes), -1)
         nodes += made
         if places:
-            edges += _edges(ways, places[-1], place, len(nodes), usual)
+            edges += _edges(ways, places[-1], place, len(nodes))
         places.append(place)
     return FlowGraph(
-        nodes=nodes, edges=edges, sessions=len(ways.outcomes), usual_rate=usual, start=list(start)
+        nodes=judged(nodes, usual),
+        edges=judged(edges, usual),
+        sessions=len(ways.outcomes),
+        usual_rate=usual,
+        start=list(start),
     )
 
 
@@ -168,9 +179,7 @@ def _begins(steps: NDArray[np.int32], session: Ints, start: Sequence[int]) -> In
     return at[is_first]
 
 
-def _column(
-    ways: _Ways, column: int, rows: int, labels: Sequence[str], usual: float | None
-) -> tuple[list[FlowNode], Ints]:
+def _column(ways: _Ways, column: int, rows: int, labels: Sequence[str]) -> tuple[list[FlowNode], Ints]:
     """Return the nodes of a column, and the place of each session's among them (`-1`: over before)."""
     label = ways.label[:, column]
     here = label >= 0
@@ -196,14 +205,14 @@ def _column(
             labels=1 if row < len(own) else others,
             sessions=int(figures.sessions[row]),
             ended=int(ended[row]),
-            **_rate(figures, row, usual),
+            **_rate(figures, row),
         )
         for row in range(keep)
     ]
     return nodes, np.where(place < keep, place, -1)
 
 
-def _edges(ways: _Ways, source: Ints, target: Ints, nodes: int, usual: float | None) -> list[FlowEdge]:
+def _edges(ways: _Ways, source: Ints, target: Ints, nodes: int) -> list[FlowEdge]:
     """Return the edges of enough users between two columns, the widest last."""
     both = np.flatnonzero((source >= 0) & (target >= 0))
     if not len(both):
@@ -219,7 +228,7 @@ def _edges(ways: _Ways, source: Ints, target: Ints, nodes: int, usual: float | N
             source=int(kinds[one] // nodes),
             target=int(kinds[one] % nodes),
             sessions=int(figures.sessions[one]),
-            **_rate(figures, one, usual),
+            **_rate(figures, one),
         )
         for one in shared[np.argsort(figures.sessions[shared], kind="stable")]
     ]
@@ -241,18 +250,32 @@ def _count(group: Ints, groups: int, ways: _Ways) -> _Figures:
 class Fared(TypedDict):
     """How some sessions ended."""
 
+    known: int
     success_rate: float | None
-    standing: Standing
 
 
-def fared(solved: int, known: int, usual: float | None) -> Fared:
-    """Return the success rate, and whether it differs from the usual one."""
-    if usual is None or known < MIN_KNOWN:
-        return Fared(success_rate=None, standing="unknown")
-    rate = success(solved, known, usual)
-    standing: Standing = "less" if rate.high < usual else "more" if rate.low > usual else "usual"
-    return Fared(success_rate=round(solved / known, 4), standing=standing)
+def fared(solved: int, known: int) -> Fared:
+    """Return how many sessions say how they ended, and how well they did."""
+    return Fared(known=known, success_rate=round(solved / known, 4) if known >= MIN_KNOWN else None)
 
 
-def _rate(figures: _Figures, row: int, usual: float | None) -> Fared:
-    return fared(int(figures.solved[row]), int(figures.known[row]), usual)
+def _rate(figures: _Figures, row: int) -> Fared:
+    return fared(int(figures.solved[row]), int(figures.known[row]))
+
+
+def judged(shown: Sequence[Shown], usual: float | None) -> list[Shown]:
+    """Return nodes or edges with their standing: of those coloured, few are by chance (`discoveries`)."""
+    rated = [place for place, one in enumerate(shown) if one.success_rate is not None]
+    if usual is None or not rated:
+        return list(shown)
+    known = np.array([shown[place].known for place in rated])
+    rate = np.array([shown[place].success_rate for place in rated], np.float64)
+    solved = np.rint(rate * known).astype(np.int64)
+    more = tail_bound(solved, known, np.full(len(known), usual))
+    less = tail_bound(known - solved, known, np.full(len(known), 1 - usual))
+    stands = discoveries(np.minimum(2 * np.minimum(more, less), 1.0))
+    found = list(shown)
+    for row, place in enumerate(rated):
+        standing: Standing = "usual" if not stands[row] else "more" if rate[row] > usual else "less"
+        found[place] = shown[place].model_copy(update={"standing": standing})
+    return found

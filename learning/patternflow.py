@@ -1,29 +1,26 @@
 """The ways that learned patterns show, as the graph that sessions give: what a release alone can tell."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from learning.flowgraph import ROWS, FlowEdge, FlowGraph, FlowNode, fared
+from learning.flowgraph import ROWS, FlowEdge, FlowGraph, FlowNode, fared, judged
 from memory.records import Pattern
 
+Way = tuple[str, ...]
 Place = tuple[int, str | None]
 """Column and label of a node; `None` for the steps of a column that do not stand by themselves."""
 
 
-@dataclass
-class _Tally:
+class _Tally(NamedTuple):
     """Sessions that patterns count; the rate of a pattern is taken to hold for all its sessions."""
 
     sessions: int = 0
     known: int = 0
     solved: float = 0.0
 
-    def add(self, pattern: Pattern) -> None:
-        self.sessions += pattern.frequency
-        if pattern.success_rate is not None:
-            self.known += pattern.frequency
-            self.solved += pattern.success_rate * pattern.frequency
+    def plus(self, other: "_Tally") -> "_Tally":
+        return _Tally(self.sessions + other.sessions, self.known + other.known, self.solved + other.solved)
 
 
 def flow_of_patterns(
@@ -38,19 +35,20 @@ def flow_of_patterns(
     The figures are the patterns' own: a session that shows two of them is counted for each. `usual_rate`
     (0 to 1) is what success is compared with; left out, the rate of all that is shown first.
     """
-    found = [one for one in patterns if _tells(one, start)]
+    ways = _ways([one for one in patterns if _tells(one, start)], adds_up=not start)
+    named = _named(ways, rows)
     nodes: dict[Place, _Tally] = defaultdict(_Tally)
     edges: dict[tuple[Place, Place], _Tally] = defaultdict(_Tally)
-    labels = [[step.label for step in one.sequence] for one in found]
-    named = _named(zip(labels, found, strict=True), rows, is_whole=not start)
-    for way, pattern in zip(labels, found, strict=True):
-        places = [(column, label if (column, label) in named else None) for column, label in enumerate(way)]
-        first = 0 if not start else len(way) - 1
-        for column in range(first, len(way)):
-            nodes[places[column]].add(pattern)
-            if column:
-                edges[places[column - 1], places[column]].add(pattern)
-    return _graph(nodes, edges, _folded(labels, named), start, usual_rate)
+    folded: dict[int, set[str]] = defaultdict(set)
+    for way, tally in ways.items():
+        place = _place(way, named)
+        nodes[place] = nodes[place].plus(tally)
+        if place[1] is None:
+            folded[place[0]].add(way[-1])
+        if len(way) > 1:
+            edge = (_place(way[:-1], named), place)
+            edges[edge] = edges[edge].plus(tally)
+    return _graph(nodes, edges, folded, start, usual_rate)
 
 
 def _tells(pattern: Pattern, start: Sequence[str]) -> bool:
@@ -62,13 +60,32 @@ def _tells(pattern: Pattern, start: Sequence[str]) -> bool:
     return pattern.pattern_type == "sequence" and way == list(start[:common])
 
 
-def _named(ways: Iterable[tuple[list[str], Pattern]], rows: int, *, is_whole: bool) -> set[Place]:
+def _ways(patterns: Sequence[Pattern], *, adds_up: bool) -> dict[Way, _Tally]:
+    """Return figures of each pattern and of all its beginnings.
+
+    With `adds_up` sessions that end somewhere are added to those that go on (flows); else a beginning has
+    the figures of its own pattern (sequences), and those of what goes on from it only where it has none.
+    """
+    own: dict[Way, _Tally] = {}
+    for pattern in patterns:
+        known = pattern.frequency if pattern.success_rate is not None else 0
+        way = tuple(step.label for step in pattern.sequence)
+        own[way] = _Tally(pattern.frequency, known, (pattern.success_rate or 0.0) * known)
+    ways = {way[:length] for way in own for length in range(1, len(way) + 1)}
+    found: dict[Way, _Tally] = {}
+    going_on: dict[Way, _Tally] = defaultdict(_Tally)
+    for way in sorted(ways, key=lambda way: (-len(way), way)):
+        after, mine = going_on[way], own.get(way)
+        found[way] = after if mine is None else mine.plus(after) if adds_up else mine
+        going_on[way[:-1]] = going_on[way[:-1]].plus(found[way])
+    return found
+
+
+def _named(ways: Mapping[Way, _Tally], rows: int) -> set[Place]:
     """Return the most frequent places of each column."""
     counts: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for way, pattern in ways:
-        for column, label in enumerate(way):
-            if is_whole or column == len(way) - 1:
-                counts[column][label] += pattern.frequency
+    for way, tally in ways.items():
+        counts[len(way) - 1][way[-1]] += tally.sessions
     return {
         (column, label)
         for column, found in counts.items()
@@ -76,20 +93,15 @@ def _named(ways: Iterable[tuple[list[str], Pattern]], rows: int, *, is_whole: bo
     }
 
 
-def _folded(ways: Sequence[Sequence[str]], named: set[Place]) -> dict[int, set[str]]:
-    """Return the labels of each column that stand with others."""
-    folded: dict[int, set[str]] = defaultdict(set)
-    for way in ways:
-        for column, label in enumerate(way):
-            if (column, label) not in named:
-                folded[column].add(label)
-    return folded
+def _place(way: Way, named: set[Place]) -> Place:
+    place = (len(way) - 1, way[-1])
+    return place if place in named else (place[0], None)
 
 
 def _graph(
-    nodes: dict[Place, _Tally],
-    edges: dict[tuple[Place, Place], _Tally],
-    folded: dict[int, set[str]],
+    nodes: Mapping[Place, _Tally],
+    edges: Mapping[tuple[Place, Place], _Tally],
+    folded: Mapping[int, set[str]],
     start: Sequence[str],
     usual_rate: float | None,
 ) -> FlowGraph:
@@ -108,28 +120,29 @@ def _graph(
 
     order = sorted(nodes, key=rank)
     number = {place: n for n, place in enumerate(order)}
+    made = [
+        FlowNode(
+            column=column,
+            label=label,
+            labels=1 if label is not None else len(folded[column]),
+            sessions=nodes[column, label].sessions,
+            ended=max(nodes[column, label].sessions - going[column, label], 0),
+            **fared(round(nodes[column, label].solved), nodes[column, label].known),
+        )
+        for column, label in order
+    ]
+    joined = [
+        FlowEdge(
+            source=number[source],
+            target=number[target],
+            sessions=tally.sessions,
+            **fared(round(tally.solved), tally.known),
+        )
+        for (source, target), tally in sorted(edges.items(), key=lambda item: item[1].sessions)
+    ]
     return FlowGraph(
-        nodes=[
-            FlowNode(
-                column=column,
-                label=label,
-                labels=1 if label is not None else len(folded[column]),
-                sessions=nodes[column, label].sessions,
-                ended=max(nodes[column, label].sessions - going[column, label], 0),
-                **fared(round(nodes[column, label].solved), nodes[column, label].known, usual_rate),
-            )
-            for column, label in order
-        ],
-        edges=[
-            FlowEdge(
-                source=number[source],
-                target=number[target],
-                sessions=tally.sessions,
-                **fared(round(tally.solved), tally.known, usual_rate),
-            )
-            for (source, target), tally in sorted(edges.items(), key=lambda item: item[1].sessions)
-            if source in number and target in number
-        ],
+        nodes=judged(made, usual_rate),
+        edges=judged(joined, usual_rate),
         sessions=sum(tally.sessions for tally in first),
         usual_rate=usual_rate,
         start=list(start),

@@ -18,6 +18,9 @@ SPACE = 14
 
 PADDING = 9
 LABEL_SIZE, FIGURE_SIZE, LABEL_LINES = 12.5, 11.0, 3
+BOLD = 1.08
+"""How much wider bold letters are."""
+
 LINE = 16
 FLOW_HEIGHT = 340
 """Height that the sessions of the fullest column would take if their boxes had no labels (pixels)."""
@@ -123,7 +126,9 @@ def _scale(flow: FlowGraph) -> float:
 def _placed(flow: FlowGraph, columns: Sequence[Sequence[int]]) -> tuple[dict[int, _Box], float]:
     """Return the box of each node, and where the lowest ends; columns are centred on each other."""
     scale = _scale(flow)
-    lines = [wrapped(_name(node), LABEL_SIZE, BOX_WIDTH - 2 * PADDING, LABEL_LINES) for node in flow.nodes]
+    lines = [
+        wrapped(_name(node), LABEL_SIZE * BOLD, BOX_WIDTH - 2 * PADDING, LABEL_LINES) for node in flow.nodes
+    ]
     heights = [
         max(LINE * (len(lines[place]) + 1) + PADDING, node.sessions * scale)
         for place, node in enumerate(flow.nodes)
@@ -246,8 +251,6 @@ def _legend(flow: FlowGraph, y: float) -> str:
             + svg_text(x + 29, y + 11, text, size=FIGURE_SIZE)
         )
         x += 29 + text_width(text, FIGURE_SIZE) + 14
-    last = (
-        "Width: sessions. Colour: only where chance does not explain it (95 %). Repeats in a row count once."
-    )
+    last = "Width: sessions. Colour: only what chance does not explain. Repeats in a row count once."
     parts.append(svg_text(MARGIN, y + 30, last, size=FIGURE_SIZE, opacity=0.8))
     return "".join(parts)
