@@ -23,10 +23,16 @@ Result = TypeVar("Result")
 def compiled(function: Function) -> Function:
     """Compile a function of numbers and arrays when it is first called; it runs without Python's lock.
 
+    The cache of a loop looks at the loop's own file only: after a change of a function that loops of other
+    files call, delete `learning/__pycache__`.
+
     Threads come from outside, as plain Python threads: numba's own parallel loops end the process when two
     threads of a server enter them at once.
     """
-    return cast(Function, numba.njit(cache=True, nogil=True)(function))
+    try:
+        return cast(Function, numba.njit(cache=True, nogil=True)(function))
+    except RuntimeError:  # no folder for the cache can be written: compiled anew in each process
+        return cast(Function, numba.njit(nogil=True)(function))
 
 
 def in_threads(work: Callable[[int, int], Result], offsets: Ints) -> list[Result]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.compiled import compiled, in_threads
-from learning.gapped import LONG, look_ahead, look_back, make_pairs, meet, meet_long, sort_places
+from learning.meeting import LONG, look_ahead, look_back, make_pairs, meet, meet_long, sort_places
 from learning.runs import meet_runs
 from learning.sessions import SOLVED, UNKNOWN, Sessions
 from learning.trie import Ints, Links, Met, Numbers, Trie, links, make_room, number_steps, tails

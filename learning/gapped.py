@@ -7,11 +7,19 @@ Source of the projection: Pei et al., "PrefixSpan: mining sequential patterns ef
 pattern growth" (2001).
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from learning.compiled import compiled, in_threads
+from learning.meeting import (
+    LONG,
+    Pairs,
+    look_ahead,
+    look_back,
+    make_pairs,
+    meet,
+    meet_long,
+    sort_places,
+)
 from learning.trie import (
     SPARSE,
     Candidates,
@@ -21,30 +29,13 @@ from learning.trie import (
     Met,
     Numbers,
     Trie,
-    candidates,
     child_of,
-    grow,
+    extend,
     links,
     make_room,
     start,
     tails,
 )
-
-LONG = 200
-"""Steps of a session from which the known patterns are looked for in it, not its steps among the patterns:
-the time then rests on what is frequent elsewhere too, not on the length of one session."""
-
-
-class Pairs(NamedTuple):
-    """Room for the frequent pairs that the steps of a session make with later ones."""
-
-    starts: Numbers
-    """First pair of each step, and at the end how many pairs there are."""
-
-    places: Numbers
-    """Place of the later step."""
-
-    nodes: Numbers
 
 
 def count_gapped(steps: Numbers, offsets: Ints, labels: int, *, longest: int, min_sessions: int) -> Counted:
@@ -52,33 +43,31 @@ def count_gapped(steps: Numbers, offsets: Ints, labels: int, *, longest: int, mi
 
     `steps` are numbers from 0 to `labels` - 1; session `n` has those from `offsets[n]` to `offsets[n + 1]`.
     """
-    trie, nodes, support = start(steps, offsets, labels, min_sessions)
+    counted, nodes = start(steps, offsets, labels, min_sessions)
     offsets = leave_out_rare(nodes, offsets)
     for _ in range(2, longest + 1):
-        found = candidates(trie)
-        if not found.total:
-            break
-        counts = _count(nodes, offsets, trie, found)
-        frequent = np.flatnonzero(counts >= min_sessions)
-        support = np.concatenate([support, counts[frequent]])
-        trie = grow(trie, found, frequent)
-    return Counted(trie, support)
+        trie, tail = counted.trie, tails(counted.trie)
+
+        def count(found: Candidates, low: int, high: int, trie: Trie = trie, tail: Numbers = tail) -> Ints:
+            return _count(nodes, offsets, trie, tail, found, low, high)
+
+        counted = extend(counted, min_sessions, count)
+    return counted
 
 
-def _count(nodes: Numbers, offsets: Ints, trie: Trie, found: Candidates) -> Ints:
-    counts = np.zeros(found.total, np.int64)
-    depth, tail = len(trie.levels) - 2, tails(trie)
-    for low, high in found.blocks():
+def _count(
+    nodes: Numbers, offsets: Ints, trie: Trie, tail: Numbers, found: Candidates, low: int, high: int
+) -> Ints:
+    """Count the sessions of the candidates `low` to `high`."""
+    depth = len(trie.levels) - 2
 
-        def work(begin: int, end: int, low: int = low, high: int = high) -> Numbers:
-            block = np.zeros(high - low + 1, np.int32)
-            _count_block(
-                nodes, offsets, begin, end, links(trie), tail, depth, found.low, found.at, low, block
-            )
-            return block[:-1]
+    def work(begin: int, end: int) -> Numbers:
+        counts = np.zeros(high - low + 1, np.int32)
+        _count_block(nodes, offsets, begin, end, links(trie), tail, depth, found.low, found.at, low, counts)
+        return counts[:-1]
 
-        counts[low:high] = sum(in_threads(work, offsets))
-    return counts
+    total: Ints = np.sum(in_threads(work, offsets), axis=0, dtype=np.int64)
+    return total
 
 
 @compiled
@@ -132,87 +121,6 @@ def _count_block(
 
 
 @compiled
-def make_pairs() -> Pairs:
-    """Return room for the pairs of a session that is not long."""
-    most = LONG * LONG // 2
-    return Pairs(np.zeros(LONG + 1, np.int32), np.zeros(most, np.int32), np.zeros(most, np.int32))
-
-
-@compiled
-def look_back(steps: Numbers, previous: Numbers, where: Ints, session: int) -> None:
-    """Note for each step where its label was before in the session; -1 when nowhere, `LONG` for no node.
-
-    `where` holds, for each node of one step, the session it was last in and the place there, as one number.
-    """
-    start = session * LONG
-    for place in range(len(steps)):
-        previous[place] = max(where[steps[place]] - start, -1) if steps[place] else LONG
-        where[steps[place]] = start + place
-
-
-@compiled
-def look_ahead(steps: Numbers, previous: Numbers, links: Links, pairs: Pairs) -> None:
-    """Note the frequent pairs that each step makes with the first occurrences of labels after it.
-
-    What is not wanted is overwritten by the next, here and below: cheaper than a branch that cannot be
-    guessed.
-    """
-    base, table, children, suffixes = links
-    starts, places, nodes = pairs
-    made = 0
-    for place in range(len(steps)):
-        starts[place] = made
-        step = steps[place]
-        row = base[step]
-        if not step:
-            continue
-        for later in range(place + 1, len(steps)):
-            if row != SPARSE:
-                node = table[row + steps[later]]
-            else:
-                node = child_of(base, table, children, suffixes, step, steps[later])
-            places[made], nodes[made] = later, node
-            made += (node > 0) & (previous[later] <= place)
-    starts[len(steps)] = made
-
-
-@compiled
-def meet(
-    steps: Numbers, previous: Numbers, pairs: Pairs, links: Links, depth: int, room: Met
-) -> tuple[int, int]:
-    """Find the patterns of up to `depth` steps in a session; return the span of the longest."""
-    base, table, children, suffixes = links
-    starts, places, ahead = pairs
-    nodes, begins, ends, chains = room
-    low, high = 0, 0
-    for place in range(len(steps)):
-        if previous[place] < 0:
-            nodes[high], begins[high], ends[high], chains[high, 0] = steps[place], place, place, steps[place]
-            high += 1
-    for length in range(1, depth):
-        made = high
-        for one in range(low, high):
-            last = chains[one, length - 1]
-            row = base[last]
-            for pair in range(starts[ends[one]], starts[ends[one] + 1]):
-                node = ahead[pair]
-                chains[made, 1] = node
-                for part in range(1, length - 1):
-                    node = child_of(base, table, children, suffixes, chains[one, part], node) if node else 0
-                    chains[made, part + 1] = node
-                if length > 1 and node:
-                    if row != SPARSE:
-                        node = table[row + node]
-                    else:
-                        node = child_of(base, table, children, suffixes, last, node)
-                    chains[made, length] = node
-                nodes[made], begins[made], ends[made] = node, begins[one], places[pair]
-                made += node > 0
-        low, high = high, made
-    return low, high
-
-
-@compiled
 def _add_pairs(steps: Numbers, previous: Numbers, lowest: int, at: Ints, low: int, counts: Numbers) -> None:
     """Count the pairs of a session."""
     size = len(counts) - 1
@@ -258,56 +166,6 @@ def _add_steps(
                     node = child_of(base, table, children, suffixes, last, node)
             slot = start + node
             counts[slot if (node > 0) & (slot >= 0) & (slot < size) else size] += 1
-
-
-# --- long sessions ---------------------------------------------------------------------------------
-
-
-@compiled
-def sort_places(steps: Numbers, labels: int) -> tuple[Numbers, Numbers]:
-    """Return the places of a session's steps by label, and for each label where its own begin and end."""
-    bounds = np.zeros(labels + 2, np.int32)
-    for place in range(len(steps)):
-        bounds[steps[place] + 2] += 1
-    for label in range(2, labels + 2):
-        bounds[label] += bounds[label - 1]
-    places = np.zeros(len(steps), np.int32)
-    for place in range(len(steps)):
-        label = steps[place]
-        places[bounds[label + 1]] = place
-        bounds[label + 1] += 1
-    return places, bounds
-
-
-@compiled
-def meet_long(
-    places: Numbers, bounds: Numbers, links: Links, tail: Numbers, depth: int, room: Met
-) -> tuple[int, int]:
-    """Do what `meet` does, by looking for each known pattern."""
-    children, suffixes = links.first, links.suffix
-    nodes, begins, ends, chains = room
-    low, high = 0, 0
-    for label in range(children[0], children[1]):
-        if bounds[label] < bounds[label + 1]:
-            begins[high] = ends[high] = places[bounds[label]]
-            nodes[high], chains[high, 0] = label, label
-            high += 1
-    for length in range(1, depth):
-        made = high
-        for one in range(low, high):
-            node = nodes[one]
-            for child in range(children[node], children[node + 1]):
-                own = places[bounds[tail[child]] : bounds[tail[child] + 1]]
-                later = np.searchsorted(own, ends[one], side="right")
-                if later < len(own):
-                    nodes[made], begins[made], ends[made] = child, begins[one], own[later]
-                    part = child
-                    for back in range(length, -1, -1):
-                        chains[made, back] = part
-                        part = suffixes[part]
-                    made += 1
-        low, high = high, made
-    return low, high
 
 
 @compiled

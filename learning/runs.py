@@ -11,9 +11,8 @@ from learning.trie import (
     Met,
     Numbers,
     Trie,
-    candidates,
     child_of,
-    grow,
+    extend,
     links,
     start,
 )
@@ -24,33 +23,31 @@ def count_runs(steps: Numbers, offsets: Ints, labels: int, *, longest: int, min_
 
     `steps` are numbers from 0 to `labels` - 1; session `n` has those from `offsets[n]` to `offsets[n + 1]`.
     """
-    trie, nodes, support = start(steps, offsets, labels, min_sessions)
+    counted, nodes = start(steps, offsets, labels, min_sessions)
     for length in range(2, longest + 1):
-        found = candidates(trie)
-        if not found.total:
-            break
-        counts = _count(nodes, offsets, trie, found, length)
-        frequent = np.flatnonzero(counts >= min_sessions)
-        support = np.concatenate([support, counts[frequent]])
-        trie = grow(trie, found, frequent)
-    return Counted(trie, support)
+        if length > 2:
+            _lengthen_all(nodes, offsets, counted.trie, length - 1)
+
+        def count(found: Candidates, low: int, high: int, length: int = length) -> Ints:
+            return _count(nodes, offsets, found, low, high, length)
+
+        counted = extend(counted, min_sessions, count)
+    return counted
 
 
-def _count(nodes: Numbers, offsets: Ints, trie: Trie, found: Candidates, length: int) -> Ints:
-    """Count the sessions of each candidate; `nodes` go from two steps less to one step less."""
-    counts = np.zeros(found.total, np.int64)
-    for number, (low, high) in enumerate(found.blocks()):
-        if number == 0 and length > 2:
-            in_threads(
-                lambda begin, end: _lengthen(nodes, offsets, begin, end, links(trie), length - 1), offsets
-            )
+def _count(nodes: Numbers, offsets: Ints, found: Candidates, low: int, high: int, length: int) -> Ints:
+    """Count the sessions of the candidates `low` to `high`."""
 
-        def work(begin: int, end: int, low: int = low, high: int = high) -> Numbers:
-            size = high - low
-            return _count_block(nodes, offsets, begin, end, found.low, found.at, low, size, length)
+    def work(begin: int, end: int) -> Numbers:
+        return _count_block(nodes, offsets, begin, end, found.low, found.at, low, high - low, length)
 
-        counts[low:high] = sum(in_threads(work, offsets))
-    return counts
+    total: Ints = np.sum(in_threads(work, offsets), axis=0, dtype=np.int64)
+    return total
+
+
+def _lengthen_all(nodes: Numbers, offsets: Ints, trie: Trie, length: int) -> None:
+    leading = links(trie)
+    in_threads(lambda begin, end: _lengthen(nodes, offsets, begin, end, leading, length), offsets)
 
 
 @compiled

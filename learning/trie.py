@@ -8,7 +8,7 @@ Source: Agrawal and Srikant, "Mining sequential patterns" (1995).
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -208,16 +208,25 @@ class Counted(NamedTuple):
     """Sessions that show the pattern (count), one a node; 0 for node 0."""
 
 
-def start(steps: Numbers, offsets: Ints, labels: int, min_sessions: int) -> tuple[Trie, Numbers, Ints]:
-    """Return the trie of the frequent labels, the node of each step (0: not frequent), and the supports."""
+def start(steps: Numbers, offsets: Ints, labels: int, min_sessions: int) -> tuple[Counted, Numbers]:
+    """Return the frequent labels and the node of each step; 0 where its label is not frequent."""
     parts = in_threads(lambda begin, end: _count_labels(steps, offsets, begin, end, labels), offsets)
     counts: Ints = np.sum(parts, axis=0, dtype=np.int64)
     frequent = np.flatnonzero(counts >= min_sessions)
-    return (
-        plant(frequent.astype(np.int32)),
-        number_steps(steps, frequent, labels),
-        np.append(0, counts[frequent]),
-    )
+    trie = plant(frequent.astype(np.int32))
+    return Counted(trie, np.append(0, counts[frequent])), number_steps(steps, frequent, labels)
+
+
+def extend(counted: Counted, min_sessions: int, count: Callable[[Candidates, int, int], Ints]) -> Counted:
+    """Add the frequent patterns that are one step longer; `count` returns the supports of a block."""
+    found = candidates(counted.trie)
+    numbers, support = [np.zeros(0, np.int64)], [counted.support]
+    for low, high in found.blocks():
+        counts = count(found, low, high)
+        frequent = np.flatnonzero(counts >= min_sessions)
+        numbers.append(low + frequent)
+        support.append(counts[frequent])
+    return Counted(grow(counted.trie, found, np.concatenate(numbers)), np.concatenate(support))
 
 
 def number_steps(steps: Numbers, frequent: Ints, labels: int) -> Numbers:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from learning import compiled, mining, trie
 from learning.figures import Kind
-from learning.gapped import LONG
+from learning.meeting import LONG
 from learning.mining import contiguous, gapped
 from learning.sessions import ESCALATED, SOLVED, UNKNOWN, UNSOLVED, SessionRow, Sessions, make_sessions
 from tests.learning.mined import drawn_log, mine_slowly, read
