@@ -16,20 +16,19 @@ if TYPE_CHECKING:
 
 LogFormat = Literal["auto", "sessions", "otel", "langfuse", "langsmith"]
 
+Score = Annotated[
+    list[str] | None,
+    typer.Option("--score", metavar="NAME", help="One more score that tells whether a session was solved."),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be imported; write nothing.")]
+
 
 def import_logs(
     paths: Annotated[list[Path], typer.Argument(metavar="LOG", help="Files or folders; .gz is unpacked.")],
     log_format: Annotated[LogFormat, typer.Option("--format", help="How they are written.")] = "auto",
     domain: Domain = None,
-    score: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--score", metavar="NAME", help="One more score that tells whether a session was solved."
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be imported; write nothing.")
-    ] = False,
+    score: Score = None,
+    dry_run: DryRun = False,
     state: State = None,
     as_json: Json = False,
 ) -> None:

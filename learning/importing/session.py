@@ -73,15 +73,10 @@ def session_events(
     `session` is clean, and its user a user key. Ids follow from the session and from the ids of its turns:
     the same log again gives the same events, whoever replays it (`recorded_events` gives them as well).
     """
-    session_id, request = session.session_id, f"recorded:{domain}"
-    common = {
-        "session_id": session_id,
-        "tenant": tenant,
-        "domain": domain,
-        "user": session.user,
-        "sample": sample,
-    }
-    for number, turn in enumerate(session.turns, start=1):
+    session_id, user, turns, outcome = session
+    request = f"recorded:{domain}"
+    common = {"session_id": session_id, "tenant": tenant, "domain": domain, "user": user, "sample": sample}
+    for number, turn in enumerate(turns, start=1):
         step = _step(turn.label) if turn.label is not None else UNNAMED
         yield TurnFinished(
             event_id=_event_id(session_id, request, turn, number),
@@ -103,10 +98,10 @@ def session_events(
         event_id=make_event_id(session_id, _ending(request, session), 0, 0),
         turn=0,
         seq=0,
-        at=max(turn.at for turn in session.turns),
+        at=max(turn.at for turn in turns),
         reason="recorded",
-        outcome=session.outcome,
-        turns=len(session.turns),
+        outcome=outcome,
+        turns=len(turns),
         **common,
     )
 
