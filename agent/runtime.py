@@ -17,9 +17,11 @@ from domains.loader import domain_names
 from graph.run import TurnGraph, run_turn, thread_id
 from graph.state import Services
 from learning.datasets import ModelKind, TrainingData
+from learning.findings import FlowReport
+from learning.flows import analyse, between
 from learning.intents import BatchClassifier
 from learning.model_intents import BatchModelClassifier
-from learning.pipeline import learn, preview
+from learning.pipeline import learn, preview, read_sessions
 from learning.preparing import prepare_examples, prepare_sessions
 from learning.progress import Progress
 from learning.reports import LearnPreview, LearnReport
@@ -324,6 +326,27 @@ class Runtime:
         if model is None:
             return services.local.classifier
         return BatchModelClassifier(model, self.settings.model, services.domain)
+
+    async def flow_report(
+        self, domain: str, on_progress: Progress, *, since: datetime, until: datetime
+    ) -> FlowReport:
+        """Return what flow analysis finds in the sessions of a domain that ended in this time."""
+        await self.drain()
+        parts, tenant = self._parts, self.settings.tenant
+        sessions = await read_sessions(
+            parts.lake,
+            self._learner(await parts.services(domain, tenant)),
+            tenant=tenant,
+            domain=domain,
+            folder=self.settings.state_dir,
+            now=parts.now(),
+            on_progress=on_progress,
+        )
+        on_progress("flows", 0, 1, "comparing with chance")
+        chosen = between(sessions, domain, since, until)
+        found = await asyncio.to_thread(analyse, chosen, domain)
+        on_progress("flows", 1, 1, f"{len(found.dead_ends)} dead ends")
+        return found
 
     async def warm(self) -> None:
         """Open the default domain, so that the first turn finds its models and indexes ready.

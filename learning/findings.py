@@ -170,7 +170,7 @@ class FlowReport(Record):
 
     dead_ends: list[MoreOften]
     hand_overs: list[MoreOften]
-    loops: list[MoreOften]
+    loops: list[Loop]
     starts: list[Start]
     best_paths: list[BestPath]
     journeys: list[Journey]

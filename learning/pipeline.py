@@ -151,6 +151,27 @@ async def preview(
     )
 
 
+async def read_sessions(
+    lake: Lake,
+    classifier: BatchClassifier,
+    *,
+    tenant: str,
+    domain: str,
+    folder: Path,
+    now: datetime,
+    on_progress: Progress,
+) -> Sessions:
+    """Return the sessions that `learn` would learn from; writes nothing and asks no classifier.
+
+    Raises:
+        NothingToLearn: the lake holds no steps of the domain.
+        LakeFileBroken: it may hold some, but cannot be read.
+    """
+    source = Source(tenant, domain, classifier.identity)
+    read = await read_events(lake, classifier, source, folder, on_progress, keep=False)
+    return (await _arrange(read, domain, now, on_progress)).sessions
+
+
 async def _patterns(folder: Path, release: Release | None) -> dict[str, Pattern]:
     """Return the patterns of a release by id; none when it cannot be read, since learning writes it anew."""
     if release is None:

@@ -13,6 +13,7 @@ from agent.cli import (
     demo,
     domain,
     feedback,
+    flows,
     graph,
     guidance,
     importing,
@@ -74,6 +75,7 @@ app.command("graph", rich_help_panel="Look")(graph.graph)
 app.command("import", rich_help_panel="Learn")(importing.import_logs)
 app.command("learn", rich_help_panel="Learn")(learn.learn)
 app.add_typer(guidance.app, rich_help_panel="Learn", context_settings=HELP)
+app.add_typer(flows.app, rich_help_panel="Learn", context_settings=HELP)
 app.add_typer(models.app, rich_help_panel="Learn", context_settings=HELP)
 app.add_typer(domain.app, rich_help_panel="Teach", context_settings=HELP)
 app.add_typer(knowledge.app, rich_help_panel="Teach", context_settings=HELP)

@@ -21,7 +21,20 @@ LABEL_WIDTH = 36
 SEPARATOR = " · "
 
 FIGURES = frozenset(
-    {"likely", "sessions", "users", "solved", "sure", "examples", "time", "start", "mean time", "value"}
+    {
+        "likely",
+        "sessions",
+        "users",
+        "solved",
+        "sure",
+        "examples",
+        "time",
+        "start",
+        "mean time",
+        "value",
+        "share",
+    }
+    | {"by chance", "steps"}
 )
 """Names of columns that hold figures, set to the right."""
 

@@ -107,6 +107,7 @@ Learn:
   import     Import logs that you already have, to learn from your past.
   learn      Learn from all recorded sessions; the result goes live.
   guidance   See what was learned.
+  flows      See where sessions go well and where they fail.
 
 Teach:
   domain     Make, check and look at domains.
