@@ -10,6 +10,7 @@ from graph.state import Classifier
 from learning.arranging import Arranged, arrange
 from learning.intents import BatchClassifier, Named, count_unlearned
 from learning.next_step import fit
+from learning.patternfiles import store_patterns
 from learning.patterns import find_patterns
 from learning.progress import Progress
 from learning.publish import publish, release_id
@@ -22,6 +23,9 @@ from memory.arrays import PatternIndexBroken, open_pattern_index
 from memory.errors import AgentError, LakeFileBroken
 from memory.ports import Lake, Registry
 from memory.records import Pattern, Release
+
+PATTERNS = "lake/processed/patterns"
+"""Where the patterns of the live release lie for other programs, below the state folder."""
 
 
 class NothingToLearn(AgentError):
@@ -101,6 +105,9 @@ async def learn(
         clock.stop("publish")
     else:
         await registry.promote(domain, identity)
+        patterns = list((await _patterns(folder, release)).values())
+    # last, and again when a run was killed before it: it mirrors what is live
+    await asyncio.to_thread(store_patterns, patterns, folder / PATTERNS, tenant=tenant, domain=domain)
     on_progress("patterns", 2, 2, _figure(release))
     return _report(log, release, is_new=is_new, unlearned=unlearned, stages_ms=clock.stages_ms)
 

@@ -139,7 +139,24 @@ async def test_what_is_learned_goes_live_and_answers(place: Place) -> None:
     assert report.metrics["hit_rate_at_3"] > 0.8
     [first, *_] = (await index.match(["alarm", "diagnose"], user=None)).suggestions
     assert first.label == "repair"
-    assert {"read", "sessions", "count", "publish"} <= report.stages_ms.keys()
+    assert {"read", "sessions", "patterns", "next_step", "publish"} <= report.stages_ms.keys()
+
+
+async def test_the_live_patterns_lie_in_the_lake_even_after_a_crash(place: Place) -> None:
+    await place.lake.write(events(0, 60))
+    await place.learn()
+    files = sorted((place.folder / "lake/processed/patterns").rglob("*.parquet"))
+    whole = [file.read_bytes() for file in files]
+    for file in files:
+        file.unlink()
+
+    await place.learn()
+
+    index = open_pattern_index(place.folder / (await place.live()).path)
+    ids = {one.pattern_id for one in await index.patterns(limit=10_000)}
+    stored = [pq.read_table(file, partitioning=None).column("pattern_id").to_pylist() for file in files]
+    assert {one for part in stored for one in part} == ids
+    assert [file.read_bytes() for file in files] == whole
 
 
 async def test_the_folder_of_a_release_says_what_it_is(place: Place) -> None:
@@ -377,12 +394,11 @@ async def test_what_is_kept_between_runs_is_only_a_shortcut(
 async def test_a_file_taken_out_of_the_lake_is_out_of_what_is_learned(place: Place) -> None:
     await place.lake.write(events(0, 60))
     first = await place.learn()
+    before = set(await place.lake.files())
     await place.lake.write(events(60, 90))
     await place.learn()
-    for number in range(60, 90):
-        for file in (place.folder / "lake/raw/sessions").rglob("*.parquet"):
-            if f"session-{number}" in str(pq.read_table(file, partitioning=None).column("session_id")):
-                file.unlink()
+    for file in set(await place.lake.files()) - before:
+        (place.folder / "lake" / file.name).unlink()
 
     assert (await place.learn()).release_id == first.release_id
 
