@@ -19,7 +19,7 @@ from learning.next_step import Model, fit
 from learning.session_data import SESSIONS, read_sessions
 from learning.sessions import Sessions
 from learning.trained_classifier import measure_classifier, write_head
-from learning.training import EXAMPLES, read_examples
+from learning.training import BY_PEOPLE, EXAMPLES, read_examples
 from memory.ports import PatternIndex
 from nodes.classify import LocalClassifier, fit_head
 
@@ -44,7 +44,10 @@ async def train_classifier(data: Path, into: Path, embedder: Embeddings) -> dict
     validation = read_examples(read_split(data, "validation", EXAMPLES))
     if not train:
         raise TrainingDataBroken(data, "the train split is empty")
-    head = await asyncio.to_thread(fit_head, [(one.text, one.step) for one in train], embedder)
+    certain = [one.source in BY_PEOPLE for one in train]
+    head = await asyncio.to_thread(
+        fit_head, [(one.text, one.step) for one in train], embedder, certain=certain
+    )
     metrics = await measure_classifier(LocalClassifier(head, embedder, "candidate"), validation)
     metrics |= {"train_texts": float(len(train)), "labels": float(len(head.labels))}
     write_head(into, head, embedder)

@@ -132,21 +132,28 @@ def _digest(examples: list[tuple[str, Step]], embedder: Embeddings) -> str:
     return hashlib.sha256(json.dumps(about, ensure_ascii=False).encode()).hexdigest()
 
 
-def fit_head(examples: Sequence[tuple[str, Step]], embedder: Embeddings) -> Head:
-    """Fit on examples of at least one label, which need not be in order."""
+def fit_head(
+    examples: Sequence[tuple[str, Step]], embedder: Embeddings, *, certain: Sequence[bool] | None = None
+) -> Head:
+    """Fit on examples of at least one label, which need not be in order.
+
+    `certain` says whose labels people gave (all of them if left out): how sure to be is learned from these
+    alone. Labels that a classifier was sure of are the easy ones, and would teach it too much confidence.
+    """
     labels = sorted({step.label for _, step in examples})
     number = {label: n for n, label in enumerate(labels)}
     y = np.array([number[step.label] for _, step in examples])
     x = _embed(embedder, [text for text, _ in examples])
     mean = x.mean(axis=0)
     held_out, nearness = _hold_out(x, y, len(labels))
-    strange, usual = np.quantile(nearness, [STRANGE, USUAL])
+    judged = np.array(certain if certain and any(certain) else [True] * len(y), bool)
+    strange, usual = np.quantile(nearness[judged], [STRANGE, USUAL])
     return Head(
         labels=labels,
         mean=mean,
         weights=_regress(_with_one(x - mean), y, len(labels)),
         centres=_centres(x, y, len(labels)),
-        temperature=_temperature(held_out, y),
+        temperature=_temperature(held_out[judged], y[judged]),
         strange=float(strange),
         usual=float(usual),
     )

@@ -11,7 +11,7 @@ from langchain_core.embeddings import Embeddings
 
 from domains.model import Domain, IntentSpec
 from memory.onnx import OnnxEmbedder, open_embedder
-from nodes.classify import LocalClassifier, fit_classifier
+from nodes.classify import LocalClassifier, fit_classifier, fit_head
 from tests.turns import DOMAIN
 
 pytestmark = pytest.mark.anyio
@@ -256,3 +256,16 @@ def test_two_fits_on_the_same_examples_give_the_same_numbers(tmp_path: Path, emb
         assert {name: first[name].tolist() for name in first} == {
             name: second[name].tolist() for name in second
         }
+
+
+def test_how_sure_to_be_is_learned_from_what_people_labelled(embedder: OnnxEmbedder) -> None:
+    people = SMALL.examples()
+    easy = [(f"{text} {text}", step) for text, step in people for _ in range(4)]
+    mixed, marks = [*people, *easy], [True] * len(people) + [False] * len(easy)
+
+    all_counted = fit_head(mixed, embedder)
+    people_counted = fit_head(mixed, embedder, certain=marks)
+
+    assert people_counted.usual < all_counted.usual
+    np.testing.assert_array_equal(people_counted.weights, all_counted.weights)
+    assert fit_head(people, embedder, certain=[False] * len(people)).usual == fit_head(people, embedder).usual
