@@ -209,7 +209,10 @@ class Counted(NamedTuple):
 
 
 def start(steps: Numbers, offsets: Ints, labels: int, min_sessions: int) -> tuple[Counted, Numbers]:
-    """Return the frequent labels and the node of each step; 0 where its label is not frequent."""
+    """Return the frequent labels and the node of each step: 0 where it is none of them.
+
+    A step whose number is no label's, as rare labels are marked elsewhere, is in no pattern and parts runs.
+    """
     parts = in_threads(lambda begin, end: _count_labels(steps, offsets, begin, end, labels), offsets)
     counts: Ints = np.sum(parts, axis=0, dtype=np.int64)
     frequent = np.flatnonzero(counts >= min_sessions)
@@ -240,7 +243,8 @@ def number_steps(steps: Numbers, frequent: Ints, labels: int) -> Numbers:
 def _look_up(node_of: Numbers, steps: Numbers) -> Numbers:
     nodes = np.empty(len(steps), np.int32)
     for place in range(len(steps)):
-        nodes[place] = node_of[steps[place]]
+        label = steps[place]
+        nodes[place] = node_of[label] if 0 <= label < len(node_of) else 0
     return nodes
 
 
@@ -251,7 +255,7 @@ def _count_labels(steps: Numbers, offsets: Ints, begin: int, end: int, labels: i
     for session in range(begin, end):
         for place in range(offsets[session], offsets[session + 1]):
             label = steps[place]
-            if seen[label] != session:
+            if 0 <= label < labels and seen[label] != session:
                 seen[label] = session
                 counts[label] += 1
     return counts

@@ -1,5 +1,7 @@
 """Mined patterns are what counting one by one finds, on small logs, odd logs and in any number of parts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -99,6 +101,14 @@ def test_too_many_candidates_for_a_table_are_counted_in_more_passes(
 def test_a_log_of_nothing_holds_no_patterns(kind: Kind) -> None:
     for empty in ([], [SessionRow("a", "ann", [], [])]):
         assert len(getattr(mining, kind)(make_sessions(empty), longest=4, min_sessions=1).sessions) == 0
+
+
+def test_a_step_without_a_label_is_in_no_pattern_and_parts_runs() -> None:
+    sessions = make_sessions([SessionRow("a", "ann", list("abc"), [1.0, 2.0, 3.0])])
+    marked = replace(sessions, labels=["a", "b"], steps=np.array([0, 2, 1], np.int32))
+
+    assert read(gapped(marked, longest=3, min_sessions=1), ["a", "b"]).keys() == {("a", "b")}
+    assert read(contiguous(marked, longest=3, min_sessions=1), ["a", "b"]) == {}
 
 
 def test_one_session_shows_each_of_its_patterns_once() -> None:
