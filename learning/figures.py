@@ -11,10 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.compiled import compiled, in_threads
-from learning.meeting import LONG, look_ahead, look_back, make_pairs, meet, meet_long, sort_places
-from learning.runs import meet_runs
+from learning.meeting import (
+    LONG,
+    Met,
+    look_ahead,
+    look_back,
+    make_pairs,
+    make_room,
+    meet,
+    meet_long,
+    meet_runs,
+    sort_places,
+)
 from learning.sessions import SOLVED, UNKNOWN, Sessions
-from learning.trie import Ints, Links, Met, Numbers, Trie, links, make_room, number_steps, tails
+from learning.trie import Ints, Links, Numbers, Trie, links, number_steps, tails
 
 Kind = Literal["contiguous", "gapped"]
 Floats = NDArray[np.float64]

@@ -12,10 +12,12 @@ import numpy as np
 from learning.compiled import compiled, in_threads
 from learning.meeting import (
     LONG,
+    Met,
     Pairs,
     look_ahead,
     look_back,
     make_pairs,
+    make_room,
     meet,
     meet_long,
     sort_places,
@@ -26,13 +28,11 @@ from learning.trie import (
     Counted,
     Ints,
     Links,
-    Met,
     Numbers,
     Trie,
     child_of,
     extend,
     links,
-    make_room,
     start,
     tails,
 )

@@ -1,15 +1,29 @@
-"""Which known patterns a session shows, gaps or not: each of them once, where its steps come earliest."""
+"""Which known patterns a session shows, as runs or with gaps: each once, where its steps come earliest."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from learning.compiled import compiled
-from learning.trie import SPARSE, Ints, Links, Met, Numbers, child_of
+from learning.trie import SPARSE, Ints, Links, Numbers, child_of
 
 LONG = 200
 """Steps of a session from which the known patterns are looked for in it, not its steps among the patterns:
 the time then rests on what is frequent elsewhere too, not on the length of one session."""
+
+
+class Met(NamedTuple):
+    """Room for the patterns of one session; each is met once, where it stands earliest."""
+
+    nodes: Numbers
+    begins: Numbers
+    """Place of the first step, from the start of the session."""
+
+    ends: Numbers
+    """Place of the last step."""
+
+    chains: Numbers
+    """Nodes of the last 1, 2, … steps of the pattern; the longest of them is the pattern itself."""
 
 
 class Pairs(NamedTuple):
@@ -22,6 +36,51 @@ class Pairs(NamedTuple):
     """Place of the later step."""
 
     nodes: Numbers
+
+
+@compiled
+def make_room(nodes: int, depth: int) -> Met:
+    """Return room for all patterns of up to `depth` steps and for one that is being tried."""
+    size = nodes + 1
+    return Met(
+        np.zeros(size, np.int32),
+        np.zeros(size, np.int32),
+        np.zeros(size, np.int32),
+        np.zeros((size, depth), np.int32),
+    )
+
+
+# --- runs ------------------------------------------------------------------------------------------
+
+
+@compiled
+def meet_runs(steps: Numbers, links: Links, depth: int, seen: Ints, session: int, room: Met) -> int:
+    """Find the runs of up to `depth` steps in a session, each where it stands first; return how many.
+
+    `steps` are nodes of one step or 0; `seen` holds, for each node, the last session it was met in.
+    """
+    base, table, children, suffixes = links
+    before, ending = np.zeros(depth, np.int32), np.zeros(depth, np.int32)
+    met = 0
+    for place in range(len(steps)):
+        node = steps[place]
+        for length in range(depth):
+            if length and node:
+                node = (
+                    child_of(base, table, children, suffixes, before[length - 1], node)
+                    if before[length - 1]
+                    else 0
+                )
+            ending[length] = node
+            if node and seen[node] != session:
+                seen[node] = session
+                room.nodes[met], room.begins[met], room.ends[met] = node, place - length, place
+                met += 1
+        before, ending = ending, before
+    return met
+
+
+# --- with gaps -------------------------------------------------------------------------------------
 
 
 @compiled

@@ -59,7 +59,11 @@ def gapped(sessions: Sessions, *, longest: int, min_sessions: int, min_users: in
 
 
 def find(kind: Kind, sessions: Sessions, *, longest: int, min_sessions: int) -> Trie:
-    """Return the patterns of up to `longest` steps in at least `min_sessions` sessions, and in one."""
+    """Return the patterns of up to `longest` steps in at least `min_sessions` sessions, and in one.
+
+    Raises:
+        TooManyPatterns: there are more than memory holds; a long session shows millions of them.
+    """
     count = count_runs if kind == "contiguous" else count_gapped
     found = count(
         sessions.steps,

@@ -8,7 +8,6 @@ from learning.trie import (
     Counted,
     Ints,
     Links,
-    Met,
     Numbers,
     Trie,
     child_of,
@@ -85,30 +84,3 @@ def _count_block(
                     seen[candidate] = session
                     counts[candidate] += 1
     return counts
-
-
-@compiled
-def meet_runs(steps: Numbers, links: Links, depth: int, seen: Ints, session: int, room: Met) -> int:
-    """Find the runs of up to `depth` steps in a session, each where it stands first; return how many.
-
-    `steps` are nodes of one step or 0; `seen` holds, for each node, the last session it was met in.
-    """
-    base, table, children, suffixes = links
-    before, ending = np.zeros(depth, np.int32), np.zeros(depth, np.int32)
-    met = 0
-    for place in range(len(steps)):
-        node = steps[place]
-        for length in range(depth):
-            if length and node:
-                node = (
-                    child_of(base, table, children, suffixes, before[length - 1], node)
-                    if before[length - 1]
-                    else 0
-                )
-            ending[length] = node
-            if node and seen[node] != session:
-                seen[node] = session
-                room.nodes[met], room.begins[met], room.ends[met] = node, place - length, place
-                met += 1
-        before, ending = ending, before
-    return met

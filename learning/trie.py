@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.compiled import compiled, in_threads
+from memory.errors import AgentError
 
 DENSE = 1 << 22
 """Candidates of one level up to which a table says which of them are nodes; beyond, nodes are searched."""
@@ -22,11 +23,26 @@ DENSE = 1 << 22
 BLOCK = 1 << 23
 """Candidates counted in one pass over the log; more take more passes, not more memory."""
 
+MOST_PATTERNS = 5_000_000
+"""Patterns above which mining stops (count): a gigabyte of them, and more than anybody reads."""
+
 SPARSE = -(1 << 62)
 """In place of a base: the children of this node are searched."""
 
 Ints = NDArray[np.int64]
 Numbers = NDArray[np.int32]
+
+
+class TooManyPatterns(AgentError):
+    """More patterns are frequent than memory holds; as a rule because one session shows them all."""
+
+    code = "learning.too_many_patterns"
+
+    def __init__(self, length: int, min_sessions: int) -> None:
+        super().__init__(
+            f"Over {MOST_PATTERNS:,} patterns of `{length}` steps are in `{min_sessions}` sessions or more.",
+            fix="Ask for more sessions a pattern, or for shorter patterns.",
+        )
 
 
 class Trie(NamedTuple):
@@ -221,7 +237,11 @@ def start(steps: Numbers, offsets: Ints, labels: int, min_sessions: int) -> tupl
 
 
 def extend(counted: Counted, min_sessions: int, count: Callable[[Candidates, int, int], Ints]) -> Counted:
-    """Add the frequent patterns that are one step longer; `count` returns the supports of a block."""
+    """Add the frequent patterns that are one step longer; `count` returns the supports of a block.
+
+    Raises:
+        TooManyPatterns: there are more than `MOST_PATTERNS`.
+    """
     found = candidates(counted.trie)
     numbers, support = [np.zeros(0, np.int64)], [counted.support]
     for low, high in found.blocks():
@@ -229,6 +249,8 @@ def extend(counted: Counted, min_sessions: int, count: Callable[[Candidates, int
         frequent = np.flatnonzero(counts >= min_sessions)
         numbers.append(low + frequent)
         support.append(counts[frequent])
+        if sum(map(len, support)) > MOST_PATTERNS:
+            raise TooManyPatterns(len(counted.trie.levels) - 1, min_sessions)
     return Counted(grow(counted.trie, found, np.concatenate(numbers)), np.concatenate(support))
 
 
@@ -259,32 +281,3 @@ def _count_labels(steps: Numbers, offsets: Ints, begin: int, end: int, labels: i
                 seen[label] = session
                 counts[label] += 1
     return counts
-
-
-# --- patterns of one session -----------------------------------------------------------------------
-
-
-class Met(NamedTuple):
-    """Room for the patterns of one session; each is met once, where it stands earliest."""
-
-    nodes: Numbers
-    begins: Numbers
-    """Place of the first step, from the start of the session."""
-
-    ends: Numbers
-    """Place of the last step."""
-
-    chains: Numbers
-    """Nodes of the last 1, 2, … steps of the pattern; the longest of them is the pattern itself."""
-
-
-@compiled
-def make_room(nodes: int, depth: int) -> Met:
-    """Return room for all patterns of up to `depth` steps and for one that is being tried."""
-    size = nodes + 1
-    return Met(
-        np.zeros(size, np.int32),
-        np.zeros(size, np.int32),
-        np.zeros(size, np.int32),
-        np.zeros((size, depth), np.int32),
-    )

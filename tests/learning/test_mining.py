@@ -12,6 +12,7 @@ from learning.figures import Kind
 from learning.meeting import LONG
 from learning.mining import contiguous, gapped
 from learning.sessions import ESCALATED, SOLVED, UNKNOWN, UNSOLVED, SessionRow, Sessions, make_sessions
+from learning.trie import TooManyPatterns
 from tests.learning.mined import drawn_log, mine_slowly, read
 
 KINDS: list[Kind] = ["contiguous", "gapped"]
@@ -171,6 +172,13 @@ def test_a_session_of_fifty_thousand_steps_costs_no_more_than_what_is_frequent()
     assert {pattern: figures[0] - 1 for pattern, figures in found.items()} == {
         pattern: figures[0] for pattern, figures in alone.items()
     }
+
+
+def test_one_endless_session_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trie, "MOST_PATTERNS", 3_000)
+
+    with pytest.raises(TooManyPatterns, match="patterns of `3` steps are in `1` sessions or more"):
+        gapped(drawn_log(1, seed=7, steps=50_000), longest=4, min_sessions=1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
