@@ -10,6 +10,7 @@ from graph.routes import (
     after_input_guard,
     after_judge,
     after_query_analyzer,
+    after_query_transformer,
     after_retriever,
     after_task_planner,
 )
@@ -40,7 +41,7 @@ STOPS: dict[NodeName, Stop] = {
     "input_guard": Stop(input_guard, ("query_analyzer", "output_guard"), after_input_guard),
     "query_analyzer": Stop(query_analyzer, ("clarifier", "query_transformer"), after_query_analyzer),
     "clarifier": Stop(clarifier, ("memory_updater",)),
-    "query_transformer": Stop(query_transformer, ("retriever",)),
+    "query_transformer": Stop(query_transformer, ("clarifier", "retriever"), after_query_transformer),
     "retriever": Stop(retriever, ("task_planner", "generator"), after_retriever),
     "task_planner": Stop(task_planner, ("tool_runner", "generator"), after_task_planner),
     "tool_runner": Stop(tool_runner, ("generator",)),

@@ -11,8 +11,14 @@ def after_input_guard(state: GraphState) -> Literal["query_analyzer", "output_gu
 
 
 def after_query_analyzer(state: GraphState) -> Literal["clarifier", "query_transformer"]:
-    """An unclear message is asked about first."""
-    return "clarifier" if state.is_unclear else "query_transformer"
+    """An unclear message is asked about first, unless it follows steps that may tell what it means."""
+    person = state.analysis is not None and state.analysis.asks_for_person
+    return "clarifier" if state.is_unclear and (person or not state.flow) else "query_transformer"
+
+
+def after_query_transformer(state: GraphState) -> Literal["clarifier", "retriever"]:
+    """What the patterns could not make clear either is asked about."""
+    return "clarifier" if state.is_unclear else "retriever"
 
 
 def after_retriever(state: GraphState) -> Literal["task_planner", "generator"]:

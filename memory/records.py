@@ -107,6 +107,9 @@ class Guidance(Record):
     over_budget: bool = False
     """The time budget ran out, so nothing was suggested."""
 
+    led_by: Suggestion | None = None
+    """The step that a follow-up was taken for and searched with; `None` when the message stood on its own."""
+
 
 class Passage(Record):
     """A citable piece of knowledge."""

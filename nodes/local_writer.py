@@ -51,7 +51,7 @@ class LocalWriter:
         """Quote what covers the question best; say so when nothing does."""
         tools = [result for result in state.tool_results or [] if result.error is None]
         hits = state.passages or []
-        asked = terms(state.query) + [term for value in _values(state) for term in terms(value)]
+        asked = terms(_question(state)) + [term for value in _values(state) for term in terms(value)]
         missing = _missing(state)
         weights = _weights(asked, hits, missing)
         units = _choose(hits, weights, most=MORE_UNITS if missing else FIRST_UNITS)
@@ -59,6 +59,12 @@ class LocalWriter:
             return Draft(text=domain.replies.off_topic, abstained=True, skill=self.name)
         text, citations = _compose(tools, units)
         return Draft(text=text, citations=citations, skill=self.name)
+
+
+def _question(state: GraphState) -> str:
+    """Return what is asked; a follow-up that names nothing asks for what was searched in its place."""
+    is_led = state.guidance is not None and state.guidance.led_by is not None
+    return state.search_query if is_led else state.query
 
 
 def _values(state: GraphState) -> Iterable[str]:

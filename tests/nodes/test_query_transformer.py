@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from domains.model import Limits
+from graph.state import GraphUpdate
 from memory.ports import FlowMatch
-from memory.records import Analysis
+from memory.records import Analysis, Guidance
 from nodes.query_transformer import query_transformer
 from tests.nodes.parts import SEAL, context
 from tests.turns import DOMAIN, Habits, state
@@ -16,6 +17,9 @@ from tests.turns import DOMAIN, Habits, state
 pytestmark = pytest.mark.anyio
 
 BEFORE: Any = {"query": "The P2 drips", "reply": "", "label": "troubleshooting/seal"}
+
+DOUBT = Analysis(intent="troubleshooting", intent_confidence=0.1)
+"""What a classifier makes of a message that names nothing."""
 
 
 @pytest.fixture
@@ -110,3 +114,80 @@ async def test_a_short_question_is_searched_with_the_one_before_it() -> None:
     assert await search_query(longer, plain, turns=[BEFORE]) == longer
     named = plain.model_copy(update={"entities": {"model": "P1"}})
     assert await search_query("And the P1?", named, turns=[BEFORE]) == "And the P1?"
+
+
+# --- follow-ups that lean on their session -----------------------------------------------------------
+
+PROCEDURE = "How to change it?"
+"""The question that the small domain knows for the step that `Habits` expects."""
+
+
+async def follow_up(query: str, analysis: Analysis = SEAL, **changes: Any) -> GraphUpdate:
+    given: dict[str, Any] = {"turns": [BEFORE], "flow": ["troubleshooting/seal"], **changes}
+    services = {"patterns": Habits(), "holdout_share": given.pop("holdout_share", 0.0)}
+    return await query_transformer(state(query=query, analysis=analysis, **given), context(**services))
+
+
+@pytest.mark.parametrize("query", ["and after that?", "it still drips", "what else?", "done, what next?"])
+async def test_a_vague_follow_up_is_searched_with_the_turn_before_and_the_step_that_patterns_expect(
+    query: str,
+) -> None:
+    update = await follow_up(query, DOUBT)
+
+    assert update["search_query"] == f"{query} The P2 drips {PROCEDURE}"
+    led_by = update["guidance"].led_by
+    assert led_by is not None
+    assert (led_by.label, led_by.pattern_id, led_by.support) == ("procedure/seal", "p-1", 12)
+
+
+@pytest.mark.parametrize("query", ["How often is the seal of the pump changed?", "Is the P1 next?"])
+async def test_a_question_that_stands_on_its_own_is_searched_alike_with_and_without_patterns(
+    query: str,
+) -> None:
+    guided, held_out = await follow_up(query), await follow_up(query, holdout_share=1.0)
+
+    assert guided["search_query"] == held_out["search_query"] != ""
+    assert PROCEDURE not in guided["search_query"]
+    assert guided["guidance"].led_by is None
+    assert guided["guidance"].suggestions
+
+
+async def test_patterns_do_not_touch_the_search_of_a_session_held_out() -> None:
+    update = await follow_up("it still drips", DOUBT, holdout_share=1.0)
+
+    assert update["search_query"] == "it still drips The P2 drips"
+    assert update["guidance"] == Guidance(arm="holdout")
+
+
+async def test_a_first_question_is_never_taken_for_a_follow_up() -> None:
+    update = await follow_up("it drips", turns=[], flow=[])
+
+    assert update["guidance"].led_by is None
+    assert PROCEDURE not in update["search_query"]
+
+
+async def test_words_that_say_another_intent_outweigh_the_patterns() -> None:
+    update = await follow_up("it still drips", SEAL.model_copy(update={"intent_confidence": 0.99}))
+
+    assert update["guidance"].led_by is None
+    assert PROCEDURE not in update["search_query"]
+
+
+async def test_an_unclear_follow_up_is_understood_as_the_step_that_patterns_expect() -> None:
+    update = await follow_up("what next?", DOUBT, is_unclear=True, suggested=["procedure/seal"])
+
+    assert update["is_unclear"] is False
+    assert update["analysis"].step.label == "procedure/seal"
+    assert update["classified_by"] == "guidance:p-1"
+    assert update["hit"] is None
+
+
+async def test_an_unclear_message_without_patterns_stays_unclear() -> None:
+    assert await follow_up("what next?", DOUBT, is_unclear=True, holdout_share=1.0) == {}
+    assert await follow_up("weird stuff happens with things", DOUBT, is_unclear=True) == {}
+
+
+async def test_who_asks_for_a_person_is_not_answered_by_patterns() -> None:
+    asks = DOUBT.model_copy(update={"asks_for_person": True})
+
+    assert await follow_up("a human, now", asks, is_unclear=True) == {}
