@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.compiled import compiled
+from learning.compiled import compiled, in_threads
 from learning.numbering import number
 from learning.sessions import Sessions
 
@@ -72,10 +72,14 @@ def find_nodes(sought: Sought, sequences: Ints) -> NDArray[np.int64]:
 
 def count_runs(sessions: Sessions, sought: Sought) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return, for each node, how often its run has a step after it, and a step before it (counts)."""
-    found: tuple[NDArray[np.int64], NDArray[np.int64]] = _count_runs(
-        sessions.steps, sessions.offsets, sought.keys, sought.starts, sought.width
-    )
-    return found
+
+    def part(begin: int, end: int) -> NDArray[np.int64]:
+        counts = np.zeros((2, len(sought.keys) + 1), np.int64)
+        _count_runs(sessions.steps, sessions.offsets, begin, end, *sought[:2], sought.width, counts)
+        return counts
+
+    after, before = sum(in_threads(part, sessions.offsets), np.zeros((2, 1), np.int64))
+    return after, before
 
 
 def count_labels(
@@ -94,17 +98,17 @@ def count_weeks(sessions: Sessions, sought: Sought, *, gapped: bool) -> NDArray[
     One row a sequence, one column a week, the newest first; `gapped` lets other steps stand between.
     """
     week = weeks_ago(sessions)
-    counts: NDArray[np.int32] = _count_weeks(
-        sessions.steps,
-        sessions.offsets,
-        week,
-        int(week.max(initial=0)) + 1,
-        sought.keys,
-        sought.starts,
-        sought.width,
-        gapped,
-    )
-    return counts[sought.nodes].astype(np.int64)
+    weeks = int(week.max(initial=0)) + 1
+
+    def part(begin: int, end: int) -> NDArray[np.int32]:
+        counts = np.zeros((len(sought.keys) + 1, weeks), np.int32)
+        log = (sessions.steps, sessions.offsets, week, begin, end)
+        _count_weeks(*log, *sought[:2], sought.width, gapped, counts)
+        return counts
+
+    found = in_threads(part, sessions.offsets)
+    counts: NDArray[np.int64] = np.sum([some[sought.nodes] for some in found], axis=0, dtype=np.int64)
+    return counts
 
 
 def count_members(sessions: Sessions, group: NDArray[np.int64], groups: int) -> NDArray[np.int64]:
@@ -160,43 +164,50 @@ def _count_labels(steps: Any, offsets: Any, weights: Any, labels: int) -> Any:
 
 
 @compiled
-def _count_runs(steps: Any, offsets: Any, keys: Any, starts: Any, width: int) -> Any:
-    after = np.zeros(len(keys) + 1, np.int64)
-    before = np.zeros(len(keys) + 1, np.int64)
-    for session in range(len(offsets) - 1):
-        begin, end = offsets[session], offsets[session + 1]
-        for first in range(begin, end):
+def _count_runs(
+    steps: Any, offsets: Any, begin: int, end: int, keys: Any, starts: Any, width: int, counts: Any
+) -> None:
+    for session in range(begin, end):
+        opening, over = offsets[session], offsets[session + 1]
+        for first in range(opening, over):
             node = 0
-            for place in range(first, end):
+            for place in range(first, over):
                 node = _child(keys, starts, node, node * width + steps[place])
                 if node < 0:
                     break
-                after[node] += place + 1 < end
-                before[node] += first > begin
-    return after, before
+                counts[0, node] += place + 1 < over
+                counts[1, node] += first > opening
 
 
 @compiled
 def _count_weeks(
-    steps: Any, offsets: Any, week: Any, weeks: int, keys: Any, starts: Any, width: int, gapped: bool
-) -> Any:
-    counts = np.zeros((len(keys) + 1, weeks), np.int32)
+    steps: Any,
+    offsets: Any,
+    week: Any,
+    begin: int,
+    end: int,
+    keys: Any,
+    starts: Any,
+    width: int,
+    gapped: bool,
+    counts: Any,
+) -> None:
     seen = np.full(len(keys) + 1, -1, np.int64)
-    for session in range(len(offsets) - 1):
-        begin, end = offsets[session], offsets[session + 1]
+    for session in range(begin, end):
+        opening, over = offsets[session], offsets[session + 1]
+        in_week = counts[:, week[session]]
         if gapped:
-            _walk(steps, begin, end, session, seen, keys, starts, width, counts[:, week[session]])
+            _walk(steps, opening, over, session, seen, keys, starts, width, in_week)
             continue
-        for first in range(begin, end):
+        for first in range(opening, over):
             node = 0
-            for place in range(first, end):
+            for place in range(first, over):
                 node = _child(keys, starts, node, node * width + steps[place])
                 if node < 0:
                     break
                 if seen[node] != session:
                     seen[node] = session
-                    counts[node, week[session]] += 1
-    return counts
+                    in_week[node] += 1
 
 
 @compiled
