@@ -18,7 +18,7 @@ from learning.datasets import ModelKind
 from memory.errors import AgentError
 
 if TYPE_CHECKING:
-    from learning.next_step import Model
+    from learning.next_step import Fitted
     from memory.ports import PatternIndex
 
 PROGRAM = "python -m agent.train"
@@ -110,19 +110,11 @@ async def _train(job: Job) -> dict[str, float]:
     return await train_classifier(job.train, job.model_dir, embedder)
 
 
-def save_patterns(model: "Model", domain: str, folder: Path) -> "PatternIndex":
+def save_patterns(fitted: "Fitted", domain: str, folder: Path) -> "PatternIndex":
     """Write a next-step model as an index without patterns to read, and open it."""
     from memory.arrays import open_pattern_index, write_index
 
-    write_index(
-        folder,
-        domain=domain,
-        labels=model.labels,
-        contexts=model.contexts,
-        habits=model.habits,
-        tuning=model.tuning,
-        patterns=[],
-    )
+    write_index(folder, domain=domain, model=fitted.model, patterns=[])
     return open_pattern_index(folder)
 
 

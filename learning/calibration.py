@@ -6,7 +6,10 @@ Source: Platt, "Probabilistic outputs for support vector machines" (1999).
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.arrays import CURVES, SUREST, Curve
+from memory.arrays import SUREST, Curve, Risk
+
+CURVES = 3
+"""Suggestions that have a calibration of their own; as many as a turn shows."""
 
 PRIOR_STEPS = 5.0
 """Held-out steps that the curve "leave it as it is" counts for; keeps tiny samples from wild curves."""
@@ -41,31 +44,51 @@ def fit_curves(chances: Floats, target: Ints) -> list[Curve]:
     ]
 
 
-def _fit(chance: Floats, hit: NDArray[np.bool_]) -> Curve:
-    """Find the logistic curve of the log odds that makes the hits likeliest, by Newton's method.
+def fit_risk(learned: Floats, counted: Floats, failed: Ints, weight: Floats) -> Risk:
+    """Fit how much network and contexts count for the chance of failure.
 
-    A step that would make them less likely is halved until it does not: far from its end the method leaps.
+    `failed` is -1 where nobody knows how the session ended, `weight` one over the steps of the session.
     """
+    known = np.flatnonzero((failed >= 0) & ~np.isnan(counted))
+    if not len(known):
+        return Risk(network=0.0, contexts=1.0, shift=0.0)
+    odds = [_log_odds(learned[known]), _log_odds(counted[known]), np.ones(len(known))]
+    start = np.array([0.5, 0.5, 0.0])
+    found = _newton(np.stack(odds, axis=1), failed[known] == 1, weight[known], start)
+    return Risk(*(round(float(part), 6) for part in found))
+
+
+def _fit(chance: Floats, hit: NDArray[np.bool_]) -> Curve:
+    """Find the logistic curve of the log odds that makes the hits likeliest."""
     features = np.stack([_log_odds(chance), np.ones(len(chance))], axis=1)
-    found = KEPT
-    for _ in range(ROUNDS):
-        expected = _logistic(features @ found)
-        gradient = features.T @ (expected - hit) + PRIOR_STEPS * (found - KEPT)
-        weight = expected * (1 - expected)
-        curvature = (features * weight[:, None]).T @ features + PRIOR_STEPS * np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
-        before = _loss(found, features, hit)
-        while _loss(found - step, features, hit) > before and np.abs(step).max() > 1e-9:
-            step /= 2
-        found = found - step
+    found = _newton(features, hit, np.ones(len(chance)), KEPT)
     return Curve(slope=round(max(float(found[0]), FLATTEST), 6), shift=round(float(found[1]), 6))
 
 
-def _loss(curve: Floats, features: Floats, hit: NDArray[np.bool_]) -> float:
+def _newton(features: Floats, hit: NDArray[np.bool_], weight: Floats, start: Floats) -> Floats:
+    """Minimise the logistic loss by Newton's method, pulled towards where it starts.
+
+    A step that would make the hits less likely is halved until it does not: far from the end it leaps.
+    """
+    found = start
+    for _ in range(ROUNDS):
+        expected = _logistic(features @ found)
+        gradient = features.T @ (weight * (expected - hit)) + PRIOR_STEPS * (found - start)
+        bend = weight * expected * (1 - expected)
+        curvature = (features * bend[:, None]).T @ features + PRIOR_STEPS * np.eye(len(start))
+        step = np.linalg.solve(curvature, gradient)
+        before = _loss(found, start, features, hit, weight)
+        while _loss(found - step, start, features, hit, weight) > before and np.abs(step).max() > 1e-9:
+            step /= 2
+        found = found - step
+    return found
+
+
+def _loss(curve: Floats, start: Floats, features: Floats, hit: NDArray[np.bool_], weight: Floats) -> float:
     """Return the negative log likelihood of the hits, with that of the prior."""
     odds = features @ curve
-    pulled = PRIOR_STEPS / 2 * float(((curve - KEPT) ** 2).sum())
-    return float(np.logaddexp(0, odds).sum() - odds[hit].sum()) + pulled
+    pulled = PRIOR_STEPS / 2 * float(((curve - start) ** 2).sum())
+    return float(weight @ (np.logaddexp(0, odds) - odds * hit)) + pulled
 
 
 def _logistic(odds: Floats) -> Floats:

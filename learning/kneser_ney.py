@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from learning.numbering import distinct, number
 from learning.patterns import MIN_USERS
 from learning.sessions import SOLVED, UNKNOWN, Sessions
-from memory.arrays import EMPTY_KEY, ORDER, START, Contexts
+from memory.contexts import EMPTY_KEY, ORDER, START, Contexts
 
 Column = NDArray[Any]
 Ints = NDArray[np.integer[Any]]
@@ -87,7 +87,7 @@ def _levels(sessions: Sessions) -> Iterator[Level]:
 
 
 def _extend(keys: Keys, numbers: Ints) -> Keys:
-    """Do what `memory.arrays.extend_key` does, for all at once."""
+    """Do what `memory.contexts.extend_key` does, for all at once."""
     with np.errstate(over="ignore"):
         mixed = (keys ^ (numbers + 1).astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
     return mixed ^ (mixed >> np.uint64(29))

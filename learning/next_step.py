@@ -1,162 +1,259 @@
-"""The next-step model of a release: what follows what, each user's habits, and how sure to be of it.
+"""The next-step model of a release: what follows what, what a session so far tells, and how sure to be of it.
 
-What is chosen is chosen on sessions held out; then all sessions are counted.
+Kneser-Ney counts and a small network are mixed as a weighted geometric mean. What is chosen is chosen on
+sessions held out; then the network learns from all of them.
 """
 
 import hashlib
-from collections.abc import Sequence
+import math
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.calibration import calibrated, fit_curves, measure
+from learning.calibration import calibrated, fit_curves, fit_risk, measure
+from learning.chosen import Chosen, read_chosen, write_chosen
+from learning.clues import StepClues, find_all
+from learning.histories import earlier_steps, histories
 from learning.kneser_ney import count_contexts, share_labels
-from learning.sessions import Sessions, choose
-from memory.arrays import ArrayPatternIndex, Contexts, Curve, Habits, Tuning, habit_key
+from learning.network import Targets, Trained, finish, scores, train
+from learning.numbering import distinct
+from learning.patterns import MIN_USERS
+from learning.sessions import SOLVED, UNKNOWN, Sessions, choose
+from learning.words import known_words, number_words
+from memory.arrays import Curve, Model, Risk, Tuning, mixed
+from memory.clues import layout
+from memory.contexts import Contexts, failure_rate, find_chain, interpolate
 
 HELD_OUT_SHARE = 0.15
 """Share of sessions (0 to 1) that tuning and metrics are measured on."""
 
 FEW_SESSIONS = 40
-"""With fewer sessions nothing is held out and the cautious tuning is taken."""
+"""With fewer sessions nothing is held out, no network is trained, and the cautious tuning is taken."""
 
-MEASURED_PREFIXES = 4_000
-"""Prefixes looked at while tuning (count, up to twice as many); more would not change the choice."""
+MEASURED_STEPS = 8_000
+"""Held-out steps looked at while tuning (count, up to twice as many)."""
 
-HABITS = (0.0, 100.0, 30.0, 10.0, 3.0)
-"""Weights of the population against a user's own steps that are tried, from none of the user's on."""
+SHARES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+"""Weights of the network that are tried."""
 
-HABIT_GAIN = 0.01
-"""Share of the loss that a stronger habit must save: sessions held out lie between the ones that are
-counted, so habits look better on them than on tomorrow's (seen on the incident log)."""
+EPOCHS = 5
+VISITS_AT_LEAST, VISITS_AT_MOST = 20_000, 500_000
+"""Looks at a step in one training: `EPOCHS` times each, more on short logs, fewer on long ones."""
 
-CAUTIOUS = Tuning(habit=0.0, curves=[Curve(slope=0.8, shift=0.0)])
+EPOCHS_AT_MOST = 20
+
+LEARNED_STEPS = 300_000
+"""Steps that the network learns from (count, up to twice as many); the counts take all."""
+
+GROWTH = 1.1
+SETTLED_FROM = 20_000
+"""From so many sessions on, the network is trained again only when the log has grown by a tenth: on the
+first sessions, as many as the largest power of `GROWTH` that there are. So one more day costs no training,
+and gives what a full run gives."""
+
+CAUTIOUS = Tuning(share=0.0, curves=[Curve(slope=0.8, shift=0.0)], risk=Risk(0.0, 1.0, 0.0))
 """For logs too small to measure: a little less sure than the counts are (as on all logs measured)."""
 
+Ints = NDArray[np.int64]
+Chances = NDArray[np.float64]
 
-class Model(NamedTuple):
-    """What a release serves."""
 
-    labels: list[str]
-    contexts: Contexts
-    habits: Habits
-    tuning: Tuning
+class Fitted(NamedTuple):
+    """A model and how good it is."""
+
+    model: Model
     metrics: dict[str, float]
     """Measured on held-out sessions; empty when there were too few."""
 
 
-class Prefixes(NamedTuple):
-    """What the model says of held-out steps, before calibration."""
+class Told(NamedTuple):
+    """What counts and network say of held-out steps."""
 
-    chances: NDArray[np.float64]
-    """Probability of each label, one row a prefix."""
+    counted: Chances
+    learned: Chances
+    """Chance of each label, one row a step (R, L)."""
 
-    target: NDArray[np.int64]
-    """Number of the label that came; -1 when the model does not know it."""
+    counted_failure: NDArray[np.float64]
+    """Not a number where no outcome is known."""
 
-    session: NDArray[np.int64]
-    """Number of the session that the prefix is of."""
-
-
-def fit(sessions: Sessions, domain: str) -> Model:
-    """Choose the tuning on held-out sessions, then fit on all of them."""
-    tuning = CAUTIOUS
-    metrics: dict[str, float] = {}
-    if len(sessions) >= FEW_SESSIONS:
-        held, rest = _split(sessions)
-        tuning, metrics = _tune(_count(rest), held, domain)
-    return _count(sessions)._replace(tuning=tuning, metrics=metrics)
+    learned_failure: NDArray[np.float64]
 
 
-def _count(sessions: Sessions) -> Model:
-    """Return the model of the sessions, cautiously tuned; what few users did is left out."""
+class Places(NamedTuple):
+    """Steps that have one before them in their session, with what tells of them and what they are."""
+
+    at: Ints
+    session: Ints
+    clues: StepClues
+    targets: Targets
+
+
+def fit(sessions: Sessions, domain: str, *, cache: Path | None = None) -> Fitted:
+    """Choose mixture and calibration on held-out sessions, then learn from all of them.
+
+    `cache` is a folder where a training is kept that a longer log needs again; the result is the same.
+    """
+    del domain  # patterns are named when they are asked for
     shared = share_labels(sessions)
-    return Model(shared.labels, count_contexts(shared), _habits(shared), CAUTIOUS, {})
+    chosen = Chosen(None, [], CAUTIOUS, {})
+    if len(sessions) >= FEW_SESSIONS and shared.labels:
+        chosen = _chosen(_settled(sessions), cache)
+    numbers = {label: number for number, label in enumerate(shared.labels)}
+    model = Model(
+        labels=shared.labels,
+        contexts=count_contexts(shared),
+        histories=histories(shared),
+        network=chosen.network,
+        network_labels=np.array([numbers[label] for label in chosen.labels], np.int32),
+        tuning=chosen.tuning,
+    )
+    return Fitted(model, chosen.metrics)
 
 
-def _split(sessions: Sessions) -> tuple[Sessions, Sessions]:
+def _settled(sessions: Sessions) -> Sessions:
+    """Return the first sessions of a long log, all of a short one."""
+    if len(sessions) < SETTLED_FROM:
+        return sessions
+    grown = math.floor(math.log(len(sessions) / SETTLED_FROM, GROWTH) + 1e-9)
+    count = min(len(sessions), math.ceil(SETTLED_FROM * GROWTH**grown))
+    began = sessions.times[np.minimum(sessions.offsets[:-1], len(sessions.times) - 1)]
+    first = np.lexsort((np.arange(len(sessions)), began))[:count]
+    return choose(sessions, np.sort(first))
+
+
+def _chosen(sessions: Sessions, cache: Path | None) -> Chosen:
+    """Tune and train, or read what an earlier run found on the same sessions."""
+    shared = share_labels(sessions)
+    if cache is None:
+        return _tune_and_train(shared)
+    found = read_chosen(cache, shared)
+    if found is None:
+        found = _tune_and_train(shared)
+        write_chosen(cache, shared, found)
+    return found
+
+
+def _tune_and_train(shared: Sessions) -> Chosen:
+    """Train on most sessions to tune on the rest, then train on all."""
+    if not shared.labels:
+        return Chosen(None, [], CAUTIOUS, {})
+    words = known_words(shared)
+    places = _places(shared, words)
+    held = _is_held(shared)[places.session]
+    taught = _may_teach(shared, places.at)
+    rows, asked = np.flatnonzero(taught & ~held), np.flatnonzero(held)
+    asked = asked[:: max(1, len(asked) // MEASURED_STEPS)]
+    if not len(rows) or not len(asked):
+        return Chosen(None, [], CAUTIOUS, {})
+    trial = _train(places, rows, shared, words)
+    contexts = count_contexts(choose(shared, np.flatnonzero(~_is_held(shared))))
+    tuning, metrics = _tune(_ask(shared, places, asked, contexts, trial), places, asked)
+    if not tuning.share:  # the counts do better without it
+        return Chosen(None, [], tuning, metrics)
+    network = finish(_train(places, np.flatnonzero(taught), shared, words), words)
+    return Chosen(network, shared.labels, tuning, metrics)
+
+
+def _is_held(sessions: Sessions) -> NDArray[np.bool_]:
     """Draw held-out sessions by a digest of their ids, so that the same log is always cut the same way."""
     digests = [hashlib.sha256(session_id.encode()).digest() for session_id in sessions.ids]
-    drawn = np.array([int.from_bytes(one[:4], "big") / 2**32 < HELD_OUT_SHARE for one in digests])
-    return choose(sessions, np.flatnonzero(drawn)), choose(sessions, np.flatnonzero(~drawn))
+    return np.array([int.from_bytes(one[:4], "big") / 2**32 < HELD_OUT_SHARE for one in digests], bool)
 
 
-def _habits(sessions: Sessions) -> Habits:
-    """Count what each user did after each step; a user's own habits are shown to that user only."""
-    owner = np.repeat(sessions.users, np.diff(sessions.offsets)).astype(np.int64)
-    steps = sessions.steps.astype(np.int64)
-    before = np.concatenate([[-1], steps[:-1]])[: len(steps)]
-    before[sessions.offsets[:-1][np.diff(sessions.offsets) > 0]] = -1
-    foreign, width = len(sessions.labels), len(sessions.labels) + 2
-    triples, times = np.unique((owner * width + before + 1) * width + steps, return_counts=True)
-    rows = []
-    for triple, seen in zip(triples.tolist(), times.tolist(), strict=True):
-        head, label = divmod(triple, width)
-        user, last = divmod(head, width)
-        if label < foreign and last - 1 < foreign:
-            rows.append((habit_key(sessions.user_keys[user], last - 1), label, seen))
-    rows.sort()
-    keys = np.array([key for key, _, _ in rows], np.uint64)
-    found, starts = np.unique(keys, return_index=True)
-    return Habits(
-        keys=found,
-        starts=np.concatenate([starts, [len(keys)]]),
-        labels=np.array([label for _, label, _ in rows], np.int32),
-        counts=np.array([seen for _, _, seen in rows], np.int32),
+def _places(sessions: Sessions, words: NDArray[np.uint32]) -> Places:
+    """Return the steps that can be predicted, of evenly drawn sessions when there are too many."""
+    lengths = np.diff(sessions.offsets)
+    every = max(1, int(np.maximum(lengths - 1, 0).sum()) // LEARNED_STEPS)
+    session = np.repeat(np.arange(len(sessions)), lengths)
+    at = np.arange(len(sessions.steps))
+    follows = (at > sessions.offsets[session]) & (session % every == 0)
+    at, session = at[follows], session[follows]
+    numbers, number_offsets = number_words(sessions, words)
+    where = layout(len(sessions.labels), len(words))
+    clues = find_all(sessions, at, numbers, number_offsets, earlier_steps(sessions), where)
+    outcome = sessions.outcomes[session]
+    weight = 1 / (lengths[session] - 1)
+    targets = Targets(
+        label=sessions.steps[at].astype(np.int64),
+        failed=np.where(outcome == UNKNOWN, -1, outcome != SOLVED).astype(np.int64),
+        failed_weight=(weight / weight.mean()).astype(np.float32) if len(at) else weight.astype(np.float32),
+    )
+    return Places(at, session, clues, targets)
+
+
+def _may_teach(sessions: Sessions, at: Ints) -> NDArray[np.bool_]:
+    """Mark the steps that at least `MIN_USERS` users took after the same one: what fewer did is theirs."""
+    width = len(sessions.labels) + 1
+    pair = sessions.steps[at - 1].astype(np.int64) * width + sessions.steps[at]
+    owner = np.repeat(sessions.users, np.diff(sessions.offsets))[at]
+    people = max(len(sessions.user_keys), 1)
+    kinds, users = np.unique(distinct(pair * people + owner) // people, return_counts=True)
+    marks: NDArray[np.bool_] = users[np.searchsorted(kinds, pair)] >= MIN_USERS
+    return marks & (sessions.steps[at] < len(sessions.labels))
+
+
+def _train(places: Places, rows: Ints, sessions: Sessions, words: NDArray[np.uint32]) -> Trained:
+    visits = max(EPOCHS * len(rows), min(EPOCHS_AT_MOST * len(rows), VISITS_AT_LEAST))
+    where = layout(len(sessions.labels), len(words))
+    return train(
+        places.clues,
+        places.targets,
+        rows,
+        where.size,
+        len(sessions.labels),
+        visits=min(visits, VISITS_AT_MOST),
+        seed=0,
     )
 
 
 # --- tuning ----------------------------------------------------------------------------------------
 
 
-def _tune(model: Model, held: Sessions, domain: str) -> tuple[Tuning, dict[str, float]]:
-    """Choose habit weight and calibration on held-out sessions, and measure with that choice.
+def _ask(sessions: Sessions, places: Places, asked: Ints, contexts: Contexts, trial: Trained) -> Told:
+    """Ask counts and network for held-out steps."""
+    labels = len(sessions.labels)
+    counted = np.empty((len(asked), labels))
+    failure = np.full(len(asked), np.nan)
+    for n, row in enumerate(asked):
+        begin, at = int(sessions.offsets[places.session[row]]), int(places.at[row])
+        steps = [
+            step + 1 if step < labels else -1 for step in sessions.steps[max(begin, at - 8) : at].tolist()
+        ]
+        chain = find_chain(contexts, steps)
+        counted[n] = interpolate(contexts, chain, labels)
+        rate = failure_rate(contexts, chain)
+        failure[n] = np.nan if rate is None else rate
+    learned, learned_failure = scores(trial, places.clues, asked)
+    return Told(counted, learned.astype(np.float64), failure, learned_failure.astype(np.float64))
+
+
+def _tune(told: Told, places: Places, asked: Ints) -> tuple[Tuning, dict[str, float]]:
+    """Choose mixture, curves and risk, and measure with that choice.
 
     The calibration error is that of each half of the sessions under the curves of the other half.
     """
-    trials = []
-    for habit in HABITS:
-        tuning = Tuning(habit=habit, curves=CAUTIOUS.curves)
-        index = ArrayPatternIndex(Path(), domain, model.labels, model.contexts, model.habits, tuning)
-        seen = _prefixes(index, held)
-        if not seen.chances.size:  # too few users to name any step, or nothing held out has a next one
-            return CAUTIOUS, {}
-        trials.append((habit, _loss(seen), seen))
-    enough = min(loss for _, loss, _ in trials) * (1 + HABIT_GAIN)
-    habit, _, seen = next(trial for trial in trials if trial[1] <= enough)
-    half = seen.session % 2 == 0
-    confidence = np.zeros(len(seen.target))
+    label = places.targets.label[asked]
+    target = np.where(label < told.counted.shape[1], label, -1)
+    trials = {share: mixed(told.counted, told.learned, share) for share in SHARES}
+    share = min(SHARES, key=lambda one: _loss(trials[one], target))
+    chances = trials[share]
+    half = places.session[asked] % 2 == 0
+    confidence = np.zeros(len(target))
     for part in (half, ~half):
-        confidence[part] = calibrated(seen.chances[part], fit_curves(seen.chances[~part], seen.target[~part]))
-    curves = fit_curves(seen.chances, seen.target)
-    return Tuning(habit=habit, curves=curves), measure(seen.chances, seen.target, confidence)
+        confidence[part] = calibrated(chances[part], fit_curves(chances[~part], target[~part]))
+    failed = places.targets.failed[asked]
+    weight = places.targets.failed_weight[asked].astype(np.float64)
+    risk = fit_risk(told.learned_failure, told.counted_failure, failed, weight)
+    if not share:
+        risk = CAUTIOUS.risk
+    return Tuning(share, fit_curves(chances, target), risk), measure(chances, target, confidence)
 
 
-def _prefixes(index: ArrayPatternIndex, held: Sessions) -> Prefixes:
-    """Ask for the step after each prefix, evenly drawn when there are too many."""
-    places = [
-        (n, place)
-        for n in range(len(held))
-        for place in range(int(held.offsets[n]) + 1, int(held.offsets[n + 1]))
-    ]
-    asked = places[:: max(1, len(places) // MEASURED_PREFIXES)]
-    rows: list[Sequence[float]] = []
-    for n, place in asked:
-        flow = [held.labels[step] for step in held.steps[int(held.offsets[n]) : place]]
-        rows.append(list(index.chances(flow, user=held.user_keys[held.users[n]]).values()))
-    width = len(rows[0]) if rows else 1
-    return Prefixes(
-        chances=np.array(rows, float).reshape(len(rows), width),
-        target=np.array([index.number(held.labels[held.steps[place]]) for _, place in asked], np.int64),
-        session=np.array([n for n, _ in asked], np.int64),
-    )
-
-
-def _loss(seen: Prefixes) -> float:
-    """Return the mean negative log likelihood of the steps that the model can name."""
-    known = np.flatnonzero(seen.target >= 0)
+def _loss(chances: Chances, target: Ints) -> float:
+    """Return the mean negative log likelihood of the steps that can be named."""
+    known = np.flatnonzero(target >= 0)
     if not len(known):
         return 0.0
-    return float(-np.log(np.maximum(seen.chances[known, seen.target[known]], 1e-9)).mean())
+    return float(-np.log(np.maximum(chances[known, target[known]], 1e-9)).mean())

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from learning.next_step import Model
+from learning.next_step import Fitted
 from learning.sessions import Sessions, moment
 from memory.arrays import write_index
 from memory.ports import Registry
 from memory.records import Pattern, Release
 
-LEARNER_VERSION = 3
+LEARNER_VERSION = 4
 """Grows when the same sessions would give other patterns."""
 
 FOLDER = "models/patterns"
@@ -49,7 +49,7 @@ async def publish(
     registry: Registry,
     folder: Path,
     sessions: Sessions,
-    model: Model,
+    fitted: Fitted,
     patterns: list[Pattern],
     *,
     identity: str,
@@ -68,16 +68,13 @@ async def publish(
         steps=len(sessions.steps),
         patterns=len(patterns),
         embedder=embedder,
-        metrics=model.metrics,
+        metrics=fitted.metrics,
         path=path,
     )
     write_index(
         folder / path,
         domain=domain,
-        labels=model.labels,
-        contexts=model.contexts,
-        habits=model.habits,
-        tuning=model.tuning,
+        model=fitted.model,
         patterns=patterns,
         release=release,
     )

@@ -15,7 +15,7 @@ from langchain_core.embeddings import Embeddings
 
 from learning.datasets import TrainingDataBroken, read_about, read_split
 from learning.models import METRICS
-from learning.next_step import Model, fit
+from learning.next_step import Fitted, fit
 from learning.session_data import SESSIONS, read_sessions
 from learning.sessions import Sessions
 from learning.trained_classifier import measure_classifier, write_head
@@ -29,7 +29,7 @@ SUGGESTED = 3
 MEASURED_STEPS = 2_000
 """Steps of the validation split that are predicted (count, up to twice as many)."""
 
-Save = Callable[[Model, str, Path], PatternIndex]
+Save = Callable[[Fitted, str, Path], PatternIndex]
 """Writes a model of a domain as the files of a folder, which need not be there yet, and opens them."""
 
 
@@ -66,11 +66,11 @@ async def train_patterns(data: Path, into: Path, save: Save) -> dict[str, float]
     validation = read_sessions(read_split(data, "validation", SESSIONS))
     if not len(train.steps):
         raise TrainingDataBroken(data, "the train split is empty")
-    model = await asyncio.to_thread(fit, train, domain)
+    fitted = await asyncio.to_thread(fit, train, domain)
     with tempfile.TemporaryDirectory() as parent:
-        index = save(model, domain, Path(parent) / "model")
+        index = save(fitted, domain, Path(parent) / "model")
         metrics = await measure_patterns(index, validation)
-        metrics |= {"train_sessions": float(len(train)), "labels": float(len(model.labels))}
+        metrics |= {"train_sessions": float(len(train)), "labels": float(len(fitted.model.labels))}
         shutil.copytree(Path(parent) / "model", into, dirs_exist_ok=True)
     _write_metrics(into, metrics)
     return metrics

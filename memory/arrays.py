@@ -1,6 +1,5 @@
-"""The pattern index as flat sorted arrays: mapped from disk, shared by processes, immutable."""
+"""The pattern index as flat arrays: mapped from disk, shared by processes, immutable."""
 
-import hashlib
 import json
 import math
 import os
@@ -13,87 +12,32 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from memory.clues import Layout, find_clues, layout
+from memory.contexts import Contexts, Link, failure_rate, find_chain, find_evidence, interpolate
 from memory.errors import AgentError, StorageFailed
+from memory.histories import Histories, history_of
 from memory.ids import make_pattern_id
+from memory.network import Forecast, Network, forecast, word_numbers
 from memory.ports import FlowMatch
 from memory.records import Pattern, Release, Suggestion
+from memory.text import word_keys
 
 Column = NDArray[Any]
+Chances = NDArray[np.float64]
 
-FORMAT = 2
-ORDER = 4
-"""Longest context (steps) that is looked up."""
-
-START = 0
-"""Stands before the first step of a session in a context; labels count from 1 there."""
-
-RISK_PRIOR = 4.0
-"""Sessions that the failure rate of a shorter context counts for, in that of a longer one."""
-
-CURVES = 3
-"""Suggestions that have a calibration of their own; as many as a turn shows."""
+FORMAT = 3
 
 SUREST = 1 - 1e-6
 """Chance above which, or below 1 minus it, log odds would run away."""
 
+LEAST = 1e-7
+"""Chance below which none is taken to be when chances are multiplied."""
+
+TEXTS = 6
+"""Last texts that are looked at; clues go no further back."""
+
 SMALL_BYTES = 1 << 20
 """Columns below this are read outright: a memory map costs more than it saves."""
-
-_PRIME = 0x9E3779B97F4A7C15
-_MASK = 0xFFFFFFFFFFFFFFFF
-
-
-def extend_key(key: int, number: int) -> int:
-    """Return the key of a context with one more step before it; contexts grow backwards."""
-    mixed = ((key ^ (number + 1)) * _PRIME) & _MASK
-    return mixed ^ (mixed >> 29)
-
-
-EMPTY_KEY = 0x5D1B3
-"""Key of the context without steps."""
-
-
-class Contexts(NamedTuple):
-    """What followed each context; the columns of contexts are sorted by key."""
-
-    keys: Column
-    """Key of each context (uint64)."""
-
-    starts: Column
-    """First row of each context in the columns of rows, and one past the last (int64)."""
-
-    left: Column
-    """Share of probability that goes to the next shorter context (float32)."""
-
-    solved: Column
-    """Sessions with this context that were solved (count, int32)."""
-
-    known: Column
-    """Sessions with this context and a known outcome (count, int32)."""
-
-    labels: Column
-    """Row: number of the label that followed (int32)."""
-
-    shares: Column
-    """Row: discounted probability of the label after the context (float32)."""
-
-    counts: Column
-    """Row: sessions that show the context followed by the label (count, int32)."""
-
-    label_solved: Column
-    """Row: those of them that were solved (count, int32)."""
-
-    label_known: Column
-    """Row: those of them with a known outcome (count, int32)."""
-
-
-class Habits(NamedTuple):
-    """What each user did after a step, sorted by key."""
-
-    keys: Column
-    starts: Column
-    labels: Column
-    counts: Column
 
 
 class Curve(NamedTuple):
@@ -103,14 +47,52 @@ class Curve(NamedTuple):
     shift: float
 
 
+class Risk(NamedTuple):
+    """Turns what network and contexts say of failure into one chance: weights of their log odds."""
+
+    network: float
+    contexts: float
+    shift: float
+
+
 class Tuning(NamedTuple):
     """What was fitted on held-out sessions."""
 
-    habit: float
-    """Steps of the user's own that count as much as the whole population; 0 switches habits off."""
+    share: float
+    """Weight (0 to 1) of the network against the contexts in the geometric mean of their chances."""
 
     curves: list[Curve]
     """Calibration of the first suggestion, of the second, …; the last one stands for all after it."""
+
+    risk: Risk
+
+
+class Model(NamedTuple):
+    """What a release knows of next steps."""
+
+    labels: list[str]
+    contexts: Contexts
+    histories: Histories
+    network: Network | None
+    """`None` where there was too little to train on."""
+
+    network_labels: Column
+    """Number of the label that each output of the network stands for (int32)."""
+
+    tuning: Tuning
+
+
+class Flow(NamedTuple):
+    """A session so far, in the numbers of a model."""
+
+    steps: list[int]
+    """Numbers of labels from 1, oldest first; below 0 for an unknown one."""
+
+    texts: list[list[int]]
+    """Known words said at each step, as many as `steps`, or none at all."""
+
+    times: Sequence[float]
+    user: str | None
 
 
 class PatternIndexBroken(AgentError):
@@ -127,39 +109,53 @@ class PatternIndexBroken(AgentError):
 class ArrayPatternIndex:
     """`PatternIndex` of one release."""
 
-    def __init__(
-        self, folder: Path, domain: str, labels: list[str], contexts: Contexts, habits: Habits, tuning: Tuning
-    ) -> None:
+    def __init__(self, folder: Path, domain: str, model: Model) -> None:
         self._folder = folder
         self._domain = domain
-        self._labels = labels
-        self._numbers = {label: number for number, label in enumerate(labels)}
-        self._contexts = contexts
-        self._habits = habits
-        self._tuning = tuning
+        self._model = model
+        self._numbers = {label: number for number, label in enumerate(model.labels, 1)}
+        network = model.network
+        self._layout = layout(len(model.network_labels), len(network.words)) if network else None
+        self._outputs = {int(number) + 1: n for n, number in enumerate(model.network_labels, 1)}
+        self._is_same = len(self._outputs) == len(model.labels)
 
-    async def match(self, flow: Sequence[str], *, user: str | None, k: int = 3) -> FlowMatch:
-        chain = self._chain(flow)
-        chances = self._tilted(self._population(chain), flow, user)
+    async def match(
+        self,
+        flow: Sequence[str],
+        *,
+        user: str | None,
+        texts: Sequence[str] = (),
+        times: Sequence[float] = (),
+        k: int = 3,
+    ) -> FlowMatch:
+        so_far = self._flow(flow, user, texts, times)
+        chain = find_chain(self._model.contexts, so_far.steps)
+        said = self._forecast(so_far)
+        chances = self._chances(chain, said)
         best = _best(chances, k)
-        confidences = _calibrated(chances[best].tolist(), self._tuning.curves)
+        confidences = _calibrated(chances[best].tolist(), self._model.tuning.curves)
         suggestions = [
             self._suggestion(number, confidence, flow, chain)
             for number, confidence in zip(best.tolist(), confidences, strict=True)
         ]
-        return FlowMatch([found for found in suggestions if found is not None], self._risk(chain))
+        return FlowMatch([found for found in suggestions if found is not None], self._risk(chain, said))
 
     async def patterns(self, *, limit: int = 50) -> list[Pattern]:
         return self._patterns[:limit]
 
-    def number(self, label: str) -> int:
-        """Return the place of a label in `chances`; -1 when it is not known."""
-        return self._numbers.get(label, -1)
-
-    def chances(self, flow: Sequence[str], *, user: str | None = None) -> dict[str, float]:
+    def chances(
+        self,
+        flow: Sequence[str],
+        *,
+        user: str | None = None,
+        texts: Sequence[str] = (),
+        times: Sequence[float] = (),
+    ) -> dict[str, float]:
         """Return the chance of every label after `flow`, not calibrated, for evaluation."""
-        chances = self._tilted(self._population(self._chain(flow)), flow, user)
-        return dict(zip(self._labels, chances.tolist(), strict=True))
+        so_far = self._flow(flow, user, texts, times)
+        chain = find_chain(self._model.contexts, so_far.steps)
+        found = self._chances(chain, self._forecast(so_far))
+        return dict(zip(self._model.labels, found.tolist(), strict=True))
 
     @cached_property
     def _patterns(self) -> list[Pattern]:
@@ -170,92 +166,97 @@ class ArrayPatternIndex:
         except (OSError, ValueError):
             raise PatternIndexBroken(self._folder) from None
 
-    def _chain(self, flow: Sequence[str]) -> list[tuple[int, int]]:
-        """Return (row, length) of the known contexts that end the flow, shortest first."""
-        keys = self._contexts.keys
-        found: list[tuple[int, int]] = []
-        key = EMPTY_KEY
-        recent = [self._numbers.get(label, -2) + 1 for label in flow[-ORDER:]]
-        steps = [*recent[::-1], START] if len(flow) < ORDER else recent[::-1]
-        for length, number in enumerate([None, *steps]):
-            if number is not None:
-                if number < 0:
-                    break
-                key = extend_key(key, number)
-            row = int(np.searchsorted(keys, np.uint64(key)))
-            if row == len(keys) or int(keys[row]) != key:
-                break
-            found.append((row, length))
-        return found
+    def _flow(
+        self, flow: Sequence[str], user: str | None, texts: Sequence[str], times: Sequence[float]
+    ) -> Flow:
+        """Look labels and words up; texts are those of the last steps."""
+        steps = [self._numbers.get(label, -1) for label in flow]
+        network = self._model.network
+        if network is None or not texts or not len(network.words):
+            return Flow(steps, [], times, user)
+        # without texts of all steps the first one is not the session's opening
+        kept = texts[-len(steps) :]
+        skipped = len(steps) - len(kept)
+        near = [word_numbers(network, word_keys(text)) for text in kept[-TEXTS:]]
+        far: list[list[int]] = [[] for _ in range(skipped + len(kept) - len(near))]
+        if far and not skipped:
+            far[0] = word_numbers(network, word_keys(kept[0]))
+        return Flow(steps, [*far, *near], times, user)
 
-    def _population(self, chain: list[tuple[int, int]]) -> NDArray[np.float64]:
-        """Interpolate from the longest context down; what is left at the end is spread evenly.
+    def _forecast(self, flow: Flow) -> Forecast | None:
+        """Ask the network, which needs a step to go by."""
+        network, where = self._model.network, self._layout
+        if network is None or where is None or not flow.steps:
+            return None
+        history = self._outputs_of(history_of(self._model.histories, flow.user), where)
+        steps = self._outputs_of(flow.steps, where)
+        return forecast(network, find_clues(steps, flow.texts, flow.times, history, where))
 
-        Without labels, which is how a log of few users looks to others, there is nothing to spread it on.
-        """
-        contexts = self._contexts
-        chances: NDArray[np.float64] = np.zeros(len(self._labels))
-        mass = 1.0
-        for row, _ in reversed(chain):
-            start, end = int(contexts.starts[row]), int(contexts.starts[row + 1])
-            chances[contexts.labels[start:end]] += mass * contexts.shares[start:end]
-            mass *= float(contexts.left[row])
-        return chances + mass / max(len(self._labels), 1)
+    def _outputs_of(self, steps: list[int], where: Layout) -> list[int]:
+        """Return steps in the numbers of the network, which may know fewer labels than the contexts."""
+        unknown = where.steps - 1
+        return [self._outputs.get(step, unknown) if step else 0 for step in steps]
 
-    def _tilted(
-        self, chances: NDArray[np.float64], flow: Sequence[str], user: str | None
-    ) -> NDArray[np.float64]:
-        """Mix in the user's own habits after the last step, by how much is known of them."""
-        if user is None or not self._tuning.habit:
-            return chances
-        last = self._numbers.get(flow[-1], -2) if flow else -1
-        key = np.uint64(habit_key(user, last))
-        row = int(np.searchsorted(self._habits.keys, key))
-        if row == len(self._habits.keys) or self._habits.keys[row] != key:
-            return chances
-        start, end = int(self._habits.starts[row]), int(self._habits.starts[row + 1])
-        counts = self._habits.counts[start:end]
-        share = counts.sum() / (counts.sum() + self._tuning.habit)
-        tilted: NDArray[np.float64] = chances * (1 - share)
-        tilted[self._habits.labels[start:end]] += share * counts / counts.sum()
-        return tilted
+    def _chances(self, chain: Sequence[Link], said: Forecast | None) -> Chances:
+        """Mix what contexts and network say; what the network cannot name is left to the contexts."""
+        counted = interpolate(self._model.contexts, chain, len(self._model.labels))
+        if said is None:
+            return counted
+        if self._is_same:
+            return mixed(counted, said.chances, self._model.tuning.share)
+        known = counted.copy()
+        part = self._model.network_labels
+        known[part] = said.chances * counted[part].sum()
+        return mixed(counted, known, self._model.tuning.share)
+
+    def _risk(self, chain: Sequence[Link], said: Forecast | None) -> float | None:
+        """Estimate how likely the session ends unsolved; `None` while no outcome is known."""
+        rate = failure_rate(self._model.contexts, chain)
+        if rate is None or said is None:
+            return rate
+        risk = self._model.tuning.risk
+        odds = risk.network * log_odds(said.failure) + risk.contexts * log_odds(rate) + risk.shift
+        return logistic(odds)
 
     def _suggestion(
-        self, label: int, confidence: float, flow: Sequence[str], chain: list[tuple[int, int]]
+        self, label: int, confidence: float, flow: Sequence[str], chain: Sequence[Link]
     ) -> Suggestion | None:
         """Name the longest context that the label was seen after; `None` when it never was."""
-        contexts = self._contexts
-        for row, length in reversed(chain):
-            start, end = int(contexts.starts[row]), int(contexts.starts[row + 1])
-            place = np.flatnonzero(contexts.labels[start:end] == label)
-            if not len(place):
-                continue
-            at = start + int(place[0])
-            steps = list(flow[len(flow) - min(length, len(flow)) :]) if length else []
-            known = int(contexts.label_known[at])
-            return Suggestion(
-                label=self._labels[label],
-                confidence=int(confidence * 10_000) / 10_000,  # rounded down: the sum stays at most 1
-                pattern_id=make_pattern_id(self._domain, "sequence", [*steps, self._labels[label]]),
-                support=int(contexts.counts[at]),
-                success_rate=round(int(contexts.label_solved[at]) / known, 3) if known else None,
-                why=" > ".join(steps),
-            )
-        return None
-
-    def _risk(self, chain: list[tuple[int, int]]) -> float | None:
-        """Estimate the failure rate from the shortest context to the longest, each a prior for the next."""
-        rate: float | None = None
-        for row, _ in chain:
-            known = int(self._contexts.known[row])
-            if not known:
-                continue
-            failed = known - int(self._contexts.solved[row])
-            rate = failed / known if rate is None else (failed + RISK_PRIOR * rate) / (known + RISK_PRIOR)
-        return rate
+        found = find_evidence(self._model.contexts, chain, label)
+        if found is None:
+            return None
+        steps = list(flow[len(flow) - min(found.length, len(flow)) :]) if found.length else []
+        name = self._model.labels[label]
+        return Suggestion(
+            label=name,
+            confidence=int(confidence * 10_000) / 10_000,  # rounded down: the sum stays at most 1
+            pattern_id=make_pattern_id(self._domain, "sequence", [*steps, name]),
+            support=found.sessions,
+            success_rate=round(found.solved / found.known, 3) if found.known else None,
+            why=" > ".join(steps),
+        )
 
 
-def _best(chances: NDArray[np.float64], k: int) -> NDArray[np.intp]:
+def mixed(counted: Chances, learned: NDArray[Any], share: float) -> Chances:
+    """Return the weighted geometric mean of two rows of chances, or of many (…, L)."""
+    odds = (1 - share) * np.log(np.maximum(counted, LEAST)) + share * np.log(np.maximum(learned, LEAST))
+    chances: Chances = np.exp(odds - odds.max(axis=-1, keepdims=True, initial=-np.inf))
+    chances /= chances.sum(axis=-1, keepdims=True)
+    return chances
+
+
+def log_odds(chance: float) -> float:
+    """Return the log odds of a chance that is not quite sure."""
+    bounded = min(max(chance, 1 - SUREST), SUREST)
+    return math.log(bounded / (1 - bounded))
+
+
+def logistic(odds: float) -> float:
+    """Return the chance of log odds."""
+    return (1 + math.tanh(odds / 2)) / 2
+
+
+def _best(chances: Chances, k: int) -> NDArray[np.intp]:
     """Return the places of the `k` largest chances, largest first, equal ones in order; none of 0."""
     least = np.partition(chances, -k)[-k] if k < len(chances) else 0.0
     found = np.flatnonzero((chances >= least) & (chances > 0))
@@ -269,30 +270,17 @@ def _calibrated(chances: Sequence[float], curves: Sequence[Curve]) -> list[float
     most, left = 1.0, 1.0
     for place, chance in enumerate(chances):
         curve = curves[min(place, len(curves) - 1)]
-        bounded = min(max(chance, 1 - SUREST), SUREST)
-        log_odds = curve.slope * math.log(bounded / (1 - bounded)) + curve.shift
-        most = min(most, left, (1 + math.tanh(log_odds / 2)) / 2)
+        most = min(most, left, logistic(curve.slope * log_odds(chance) + curve.shift))
         left -= most
         found.append(most)
     return found
 
 
-def habit_key(user: str, label: int) -> int:
-    """Return the key of what `user` (a user key) does after a label; -1 stands for the start."""
-    seed = int.from_bytes(hashlib.blake2b(user.encode(), digest_size=8).digest(), "big")
-    return extend_key(seed, label + 1)
+# --- files -----------------------------------------------------------------------------------------
 
 
 def write_index(
-    folder: Path,
-    *,
-    domain: str,
-    labels: list[str],
-    contexts: Contexts,
-    habits: Habits,
-    tuning: Tuning,
-    patterns: Sequence[Pattern],
-    release: Release | None = None,
+    folder: Path, *, domain: str, model: Model, patterns: Sequence[Pattern], release: Release | None = None
 ) -> None:
     """Write a release's index beside and rename it: the folder is whole or absent.
 
@@ -303,10 +291,9 @@ def write_index(
     """
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.new")
     shutil.rmtree(beside, ignore_errors=True)
-    about = {"format": FORMAT, "domain": domain, "labels": labels, "tuning": tuning._asdict()}
     try:
         beside.mkdir(parents=True)
-        _write_files(beside, about, contexts, habits, patterns)
+        _write_files(beside, domain, model, patterns)
         if release is not None:
             (beside / "release.json").write_text(release.model_dump_json(indent=2), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
@@ -316,15 +303,32 @@ def write_index(
         raise StorageFailed(str(folder), error.strerror or "it cannot be written") from None
 
 
-def _write_files(
-    folder: Path, about: dict[str, Any], contexts: Contexts, habits: Habits, patterns: Sequence[Pattern]
-) -> None:
-    for prefix, columns in (("context", contexts), ("habit", habits)):
-        for name, column in columns._asdict().items():
-            np.save(folder / f"{prefix}-{name}.npy", column)
+def _write_files(folder: Path, domain: str, model: Model, patterns: Sequence[Pattern]) -> None:
+    for name, columns in _tables(model):
+        for column, values in columns:
+            np.save(folder / f"{name}-{column}.npy", values)
     lines = "".join(f"{pattern.model_dump_json()}\n" for pattern in patterns)
     (folder / "patterns.jsonl").write_text(lines, encoding="utf-8")
+    about = {
+        "format": FORMAT,
+        "domain": domain,
+        "labels": model.labels,
+        "tuning": model.tuning._asdict(),
+        "has_network": model.network is not None,
+    }
     (folder / "index.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
+
+
+def _tables(model: Model) -> list[tuple[str, list[tuple[str, Column]]]]:
+    """Return the columns of a model by the name of their table."""
+    tables = [
+        ("context", list(model.contexts._asdict().items())),
+        ("history", list(model.histories._asdict().items())),
+    ]
+    if model.network is not None:
+        columns = {**model.network._asdict(), "labels": model.network_labels}
+        tables.append(("network", list(columns.items())))
+    return tables
 
 
 def open_pattern_index(folder: Path) -> ArrayPatternIndex:
@@ -337,12 +341,25 @@ def open_pattern_index(folder: Path) -> ArrayPatternIndex:
         about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         if about["format"] != FORMAT:
             raise PatternIndexBroken(folder)
-        contexts = Contexts(*(_map(folder / f"context-{name}.npy") for name in Contexts._fields))
-        habits = Habits(*(_map(folder / f"habit-{name}.npy") for name in Habits._fields))
-        tuning = Tuning(about["tuning"]["habit"], [Curve(*curve) for curve in about["tuning"]["curves"]])
-        return ArrayPatternIndex(folder, about["domain"], about["labels"], contexts, habits, tuning)
+        return ArrayPatternIndex(folder, about["domain"], _read_model(folder, about))
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         raise PatternIndexBroken(folder) from None
+
+
+def _read_model(folder: Path, about: dict[str, Any]) -> Model:
+    def table(name: str, fields: Sequence[str]) -> list[Column]:
+        return [_map(folder / f"{name}-{field}.npy") for field in fields]
+
+    tuning = about["tuning"]
+    network = Network(*table("network", Network._fields)) if about["has_network"] else None
+    return Model(
+        labels=about["labels"],
+        contexts=Contexts(*table("context", Contexts._fields)),
+        histories=Histories(*table("history", Histories._fields)),
+        network=network,
+        network_labels=table("network", ["labels"])[0] if network else np.zeros(0, np.int32),
+        tuning=Tuning(tuning["share"], [Curve(*curve) for curve in tuning["curves"]], Risk(*tuning["risk"])),
+    )
 
 
 def _map(file: Path) -> Column:

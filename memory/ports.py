@@ -87,11 +87,21 @@ class FlowMatch(NamedTuple):
 class PatternIndex(Protocol):
     """Knows which steps tend to follow a flow. Opened for one release; immutable."""
 
-    async def match(self, flow: Sequence[str], *, user: str | None, k: int = 3) -> FlowMatch:
+    async def match(
+        self,
+        flow: Sequence[str],
+        *,
+        user: str | None,
+        texts: Sequence[str] = (),
+        times: Sequence[float] = (),
+        k: int = 3,
+    ) -> FlowMatch:
         """Return at most `k` likely next labels after `flow` (labels, oldest first, may be empty).
 
         Confidences are calibrated, fall from first to last and add up to at most 1.
         `user` (a user key) tilts them to that user's habits where there are any.
+        `texts` is what the user said at the last steps, `times` when these were (Unix seconds); either may
+        hold fewer than the flow, or nothing.
         """
         ...
 

@@ -98,14 +98,11 @@ def _array_patterns(folder: Path, flows: Sequence[Flow]) -> PatternIndex:
         user_keys=users,
         outcomes=np.full(len(flows), SOLVED, np.int8),
     )
-    model = fit(sessions, "pumps")
+    fitted = fit(sessions, "pumps")
     write_index(
         folder,
         domain="pumps",
-        labels=model.labels,
-        contexts=model.contexts,
-        habits=model.habits,
-        tuning=model.tuning,
+        model=fitted.model,
         patterns=find_patterns(sessions, "pumps", advanced=True),
     )
     return open_pattern_index(folder)

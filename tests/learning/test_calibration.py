@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from learning.calibration import PRIOR_STEPS, calibrated, calibration_error, fit_curves, measure
-from memory.arrays import CURVES, Curve
+from learning.calibration import CURVES, PRIOR_STEPS, calibrated, calibration_error, fit_curves, measure
+from memory.arrays import Curve
 
 
 def drawn(steps: int, overconfident: float) -> tuple[np.ndarray, np.ndarray]:

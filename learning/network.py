@@ -1,0 +1,301 @@
+"""Trains the next-step network: label and failure from the clues of a session so far.
+
+One hidden layer over a sum of sparse clue vectors (row-wise Adagrad; Duchi et al. 2011), a residual layer and
+the output (Adam; Kingma and Ba 2015), dropout on clues and units (Srivastava et al. 2014).
+"""
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from learning.clues import StepClues
+from learning.compiled import compiled
+from memory.network import Network
+
+HIDDEN = 192
+BATCH = 256
+CLUE_RATE = 0.07
+LAYER_RATE = 2e-3
+RISE = 0.05
+"""Learning rates at their highest; they rise over this share of a training and fall as a cosine."""
+
+CLUE_DROPOUT = 0.15
+UNIT_DROPOUT = 0.4
+FAILURE_WEIGHT = 0.3
+"""What a failure told right or wrong weighs against the next label."""
+
+THREADS = 2
+SHARES = [(HIDDEN * n // THREADS, HIDDEN * (n + 1) // THREADS) for n in range(THREADS)]
+"""Hidden units of each thread: none writes what another reads, so the result does not depend on them."""
+
+Column = NDArray[Any]
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+class Targets(NamedTuple):
+    """What came after each step."""
+
+    label: Ints
+    """Number of the label."""
+
+    failed: Ints
+    """1, 0, or -1 where nobody knows how the session ended."""
+
+    failed_weight: Floats
+    """One over the steps of the session, so that long sessions do not lead; mean 1."""
+
+
+class Layers(NamedTuple):
+    """What Adam moves; also its means of gradients and of their squares."""
+
+    bias: Floats
+    middle: Floats
+    middle_bias: Floats
+    out: Floats
+    out_bias: Floats
+
+
+class Trained(NamedTuple):
+    """A network as it was trained, in float32."""
+
+    vectors: Floats
+    layers: Layers
+
+
+class Pass(NamedTuple):
+    """What going forward leaves for going back."""
+
+    hidden: Floats
+    open1: Floats
+    """Share of each unit that passed, 0 where it was shut or dropped."""
+
+    both: Floats
+    open2: Floats
+    error: Floats
+    """Gradient of the loss in the output scores."""
+
+
+class Clued(NamedTuple):
+    """One batch of rows with the clues that were not dropped."""
+
+    clues: StepClues
+    rows: Ints
+    kept: NDArray[np.bool_]
+
+
+def train(
+    clues: StepClues, targets: Targets, rows: Ints, features: int, labels: int, *, visits: int, seed: int
+) -> Trained:
+    """Train until about `visits` of some rows were looked at; the same arguments give the same network."""
+    rng = np.random.default_rng(seed)
+    vectors = rng.standard_normal((features, HIDDEN), np.float32) * np.float32(0.05)
+    moved = np.zeros((THREADS, features), np.float32)
+    layers = _fresh(labels, rng)
+    means, squares = (Layers(*(np.zeros_like(layer) for layer in layers)) for _ in range(2))
+    count = math.ceil(visits / BATCH)
+    with ThreadPoolExecutor(THREADS) as pool:
+        for number, batch in enumerate(_batches(rows, count, rng)):
+            pace = min(1.0, (number + 1) / (RISE * count)) * (1 + math.cos(math.pi * number / count)) / 2
+            kept = rng.random((_widest(clues, batch), len(batch)), np.float32) >= CLUE_DROPOUT
+            clued = Clued(clues, batch, kept)
+            summed = _summed(vectors, clued, pool) / np.float32(1 - CLUE_DROPOUT)
+            went = _forward(layers, summed, targets, batch, rng)
+            back, gradients = _backward(layers, went)
+            _adam(layers, gradients, means, squares, number + 1, LAYER_RATE * pace)
+            back *= np.float32(len(batch) / (1 - CLUE_DROPOUT))
+            _move_all(vectors, moved, clued, back, np.float32(CLUE_RATE * pace), pool)
+    return Trained(vectors, layers)
+
+
+def _batches(rows: Ints, count: int, rng: np.random.Generator) -> Iterator[Ints]:
+    """Yield batches of shuffled rows, going through all of them before any comes again."""
+    waiting = rows[:0]
+    for _ in range(count):
+        while len(waiting) < BATCH:
+            waiting = np.concatenate([waiting, rng.permutation(rows)])
+        yield waiting[:BATCH]
+        waiting = waiting[BATCH:]
+
+
+def _summed(vectors: Floats, clued: Clued, pool: ThreadPoolExecutor) -> Floats:
+    """Sum the clue vectors of each row; each thread has its share of the hidden units."""
+    summed = np.empty((len(clued.rows), HIDDEN), np.float32)
+    jobs = [
+        pool.submit(_sum, vectors, *clued.clues, clued.rows, clued.kept, summed, low, high)
+        for low, high in SHARES
+    ]
+    for job in jobs:
+        job.result()
+    return summed
+
+
+def _move_all(
+    vectors: Floats, moved: Floats, clued: Clued, back: Floats, rate: np.float32, pool: ThreadPoolExecutor
+) -> None:
+    """Move the clue vectors in place."""
+    jobs = [
+        pool.submit(
+            _move, vectors, moved[number], *clued.clues, clued.rows, clued.kept, back, rate, low, high
+        )
+        for number, (low, high) in enumerate(SHARES)
+    ]
+    for job in jobs:
+        job.result()
+
+
+def _fresh(labels: int, rng: np.random.Generator) -> Layers:
+    """Draw the layers a training begins with."""
+    zeros = np.zeros(HIDDEN, np.float32)
+    middle = rng.standard_normal((HIDDEN, HIDDEN), np.float32) * np.float32(0.5 / math.sqrt(HIDDEN))
+    out = rng.standard_normal((HIDDEN, labels + 1), np.float32) / np.float32(math.sqrt(HIDDEN))
+    return Layers(zeros, middle, zeros.copy(), out, np.zeros(labels + 1, np.float32))
+
+
+def _widest(clues: StepClues, batch: Ints) -> int:
+    return int((clues.starts[batch + 1] - clues.starts[batch]).max(initial=0))
+
+
+def _forward(layers: Layers, summed: Floats, targets: Targets, batch: Ints, rng: np.random.Generator) -> Pass:
+    """Go from summed clue vectors to the gradient of the loss in the scores."""
+    hidden: Floats = summed + layers.bias
+    open1: Floats = (hidden > 0) * _dropout(hidden.shape, rng)
+    hidden = hidden * open1
+    inner: Floats = hidden @ layers.middle + layers.middle_bias
+    open2: Floats = (inner > 0) * _dropout(hidden.shape, rng)
+    both: Floats = hidden + inner * open2
+    scores: Floats = both @ layers.out + layers.out_bias
+    error = np.empty_like(scores)
+    error[:, :-1] = _softmax(scores[:, :-1])
+    error[np.arange(len(batch)), targets.label[batch]] -= 1
+    failed = targets.failed[batch]
+    missed = _logistic(scores[:, -1]) - failed
+    error[:, -1] = np.where(failed >= 0, missed * targets.failed_weight[batch], 0) * np.float32(
+        FAILURE_WEIGHT
+    )
+    error /= np.float32(len(batch))
+    return Pass(hidden, open1, both, open2, error)
+
+
+def _softmax(scores: Floats) -> Floats:
+    odds: Floats = np.exp(scores - scores.max(axis=1, keepdims=True))
+    odds /= odds.sum(axis=1, keepdims=True)
+    return odds
+
+
+def _logistic(scores: Floats) -> Floats:
+    chance: Floats = np.tanh(scores / 2)
+    chance += 1
+    chance /= 2
+    return chance
+
+
+def _dropout(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+    kept: Floats = (rng.random(shape, np.float32) >= UNIT_DROPOUT).astype(np.float32)
+    kept /= np.float32(1 - UNIT_DROPOUT)
+    return kept
+
+
+def _backward(layers: Layers, went: Pass) -> tuple[Floats, Layers]:
+    """Return the gradients in the summed clue vectors and in the layers."""
+    back: Floats = went.error @ layers.out.T
+    inner: Floats = back * went.open2
+    below: Floats = (back + inner @ layers.middle.T) * went.open1
+    return below, Layers(
+        bias=below.sum(axis=0),
+        middle=went.hidden.T @ inner,
+        middle_bias=inner.sum(axis=0),
+        out=went.both.T @ went.error,
+        out_bias=went.error.sum(axis=0),
+    )
+
+
+def _adam(layers: Layers, gradients: Layers, means: Layers, squares: Layers, step: int, rate: float) -> None:
+    """Move the layers in place."""
+    for layer, gradient, mean, square in zip(layers, gradients, means, squares, strict=True):
+        mean += np.float32(0.1) * (gradient - mean)
+        square += np.float32(0.001) * (gradient * gradient - square)
+        root = np.sqrt(square / np.float32(1 - 0.999**step)) + np.float32(1e-8)
+        layer -= np.float32(rate / (1 - 0.9**step)) * mean / root
+
+
+@compiled
+def _sum(
+    vectors: Column,
+    features: Column,
+    weights: Column,
+    starts: Column,
+    batch: Column,
+    kept: Column,
+    summed: Column,
+    low: int,
+    high: int,
+) -> None:
+    """Sum the clue vectors of each row, in the units from `low` to `high`."""
+    for n in range(len(batch)):
+        row = summed[n]
+        row[low:high] = 0
+        first = starts[batch[n]]
+        for at in range(first, starts[batch[n] + 1]):
+            if kept[at - first, n]:
+                vector, weight = vectors[features[at]], weights[at]
+                for unit in range(low, high):
+                    row[unit] += weight * vector[unit]
+
+
+@compiled
+def _move(
+    vectors: Column,
+    moved: Column,
+    features: Column,
+    weights: Column,
+    starts: Column,
+    batch: Column,
+    kept: Column,
+    back: Column,
+    rate: np.float32,
+    low: int,
+    high: int,
+) -> None:
+    """Move the clue vectors against their gradients, each by how much it has moved before."""
+    for n in range(len(batch)):
+        gradient = back[n]
+        length = np.float32(0)
+        for unit in range(low, high):
+            length += gradient[unit] * gradient[unit]
+        length /= high - low
+        first = starts[batch[n]]
+        for at in range(first, starts[batch[n] + 1]):
+            if kept[at - first, n]:
+                clue, weight = features[at], weights[at]
+                moved[clue] += weight * weight * length
+                step = rate * weight / np.sqrt(moved[clue] + np.float32(1e-8))
+                vector = vectors[clue]
+                for unit in range(low, high):
+                    vector[unit] -= step * gradient[unit]
+
+
+def finish(trained: Trained, words: NDArray[np.uint32]) -> Network:
+    """Return what a release serves."""
+    return Network(trained.vectors.astype(np.float16), *trained.layers, words)
+
+
+def scores(trained: Trained, clues: StepClues, rows: Ints) -> tuple[Floats, Floats]:
+    """Return the chances of labels (R, L) and of failure (R,) for some rows."""
+    layers = trained.layers
+    chances = np.empty((len(rows), len(layers.out_bias) - 1), np.float32)
+    failure = np.empty(len(rows), np.float32)
+    with ThreadPoolExecutor(THREADS) as pool:
+        for start in range(0, len(rows), BATCH):
+            batch = rows[start : start + BATCH]
+            kept = np.ones((_widest(clues, batch), len(batch)), bool)
+            hidden = np.maximum(_summed(trained.vectors, Clued(clues, batch, kept), pool) + layers.bias, 0)
+            hidden += np.maximum(hidden @ layers.middle + layers.middle_bias, 0)
+            found: Floats = hidden @ layers.out + layers.out_bias
+            chances[start : start + BATCH] = _softmax(found[:, :-1])
+            failure[start : start + BATCH] = _logistic(found[:, -1])
+    return chances, failure
