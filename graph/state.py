@@ -37,6 +37,9 @@ class PastTurn(TypedDict):
     label: str
     """`intent/topic`, or "" when the turn ended before it was analyzed."""
 
+    at: float
+    """When the reply was ready (Unix seconds)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GraphState:

@@ -21,7 +21,12 @@ async def memory_updater(state: GraphState, context: GraphContext) -> GraphUpdat
     """Append the turn; a turn that was understood is a step of the flow and goes into the profile."""
     step = None if state.is_unclear else state.analysis
     label = step.step.label if step else ""
-    turn: PastTurn = {"query": state.query, "reply": clip(state.reply, REPLY_CHARACTERS), "label": label}
+    turn: PastTurn = {
+        "query": state.query,
+        "reply": clip(state.reply, REPLY_CHARACTERS),
+        "label": label,
+        "at": context.now().timestamp(),
+    }
     update: GraphUpdate = {
         "turns": [*state.turns, turn][-KEEP_TURNS:],
         "unclear_turns": state.unclear_turns + 1 if state.reply_kind == "clarification" else 0,

@@ -88,7 +88,14 @@ async def _match(state: GraphState, context: GraphContext, led_by: Suggestion | 
     if state.is_unclear and led_by is None:
         return []
     step = led_by.label if state.is_unclear and led_by else analysis.step.label
-    match = await patterns.match([*state.flow, step], user=context.user, k=SUGGESTIONS)
+    past = [turn for turn in state.turns if turn["label"]]
+    match = await patterns.match(
+        [*state.flow, step],
+        user=context.user,
+        texts=[*(turn["query"] for turn in past), state.query],
+        times=[*(turn["at"] for turn in past), context.now().timestamp()],
+        k=SUGGESTIONS,
+    )
     return match.suggestions
 
 
@@ -109,7 +116,14 @@ async def _expected(state: GraphState, context: GraphContext) -> Suggestion | No
     assert patterns is not None and analysis is not None
     if analysis.asks_for_person:
         return None
-    match = await patterns.match(state.flow, user=context.user, k=SUGGESTIONS)
+    past = [turn for turn in state.turns if turn["label"]]
+    match = await patterns.match(
+        state.flow,
+        user=context.user,
+        texts=[turn["query"] for turn in past],
+        times=[turn["at"] for turn in past],
+        k=SUGGESTIONS,
+    )
     weighed = _weighed(match.suggestions, analysis, len(context.services.domain.intents))
     best = max(weighed, key=lambda step: step.confidence, default=None)
     return best if best is not None and best.confidence >= SURE_STEP else None

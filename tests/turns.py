@@ -93,11 +93,23 @@ class Habits:
     label: str = "procedure/seal"
     failure: Callable[[], Exception] | None = None
     flows: list[list[str]] = field(default_factory=list)
+    texts: list[list[str]] = field(default_factory=list)
+    times: list[list[float]] = field(default_factory=list)
 
-    async def match(self, flow: Sequence[str], *, user: str | None, k: int = 3) -> FlowMatch:
+    async def match(
+        self,
+        flow: Sequence[str],
+        *,
+        user: str | None,
+        texts: Sequence[str] = (),
+        times: Sequence[float] = (),
+        k: int = 3,
+    ) -> FlowMatch:
         if self.failure:
             raise self.failure()
         self.flows.append(list(flow))
+        self.texts.append(list(texts))
+        self.times.append(list(times))
         return FlowMatch(
             [Suggestion(label=self.label, confidence=0.7, pattern_id="p-1", support=12, success_rate=0.8)],
             0.2,

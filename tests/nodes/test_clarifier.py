@@ -42,7 +42,7 @@ async def test_a_domain_without_things_asks_for_a_product_or_a_message() -> None
 
 
 async def test_after_too_many_questions_a_person_gets_what_was_asked_so_far() -> None:
-    turns: list[Any] = [{"query": f"question {n}", "reply": "", "label": ""} for n in range(5)]
+    turns: list[Any] = [{"query": f"question {n}", "reply": "", "label": "", "at": 0.0} for n in range(5)]
     update = await clarifier(
         state(query="and " * 100, analysis=UNSURE, unclear_turns=2, turns=turns), context()
     )

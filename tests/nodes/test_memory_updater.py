@@ -14,7 +14,7 @@ from tests.turns import START, state
 
 pytestmark = pytest.mark.anyio
 
-TURN: Any = {"query": "q", "reply": "r", "label": "procedure"}
+TURN: Any = {"query": "q", "reply": "r", "label": "procedure", "at": 0.0}
 
 
 @pytest.fixture
@@ -40,7 +40,12 @@ async def test_a_turn_is_appended_with_its_step() -> None:
 
     assert update["turns"] == [
         TURN,
-        {"query": "It leaks", "reply": "Change the seal.", "label": "troubleshooting/seal"},
+        {
+            "query": "It leaks",
+            "reply": "Change the seal.",
+            "label": "troubleshooting/seal",
+            "at": START.timestamp(),
+        },
     ]
     assert update["flow"] == ["procedure", "troubleshooting/seal"]
 

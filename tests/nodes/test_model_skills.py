@@ -170,7 +170,7 @@ async def test_no_text_from_outside_can_close_the_block_that_it_stands_in() -> N
     model = saying(ANSWER)
     given = state(
         query=evil,
-        turns=[{"query": evil, "reply": "", "label": ""}],
+        turns=[{"query": evil, "reply": "", "label": "", "at": 0.0}],
         profile=Profile(user="ann", preferences={"model": evil}),
         passages=[hit(evil, title=evil)],
         tool_results=[ToolResult(tool="gauge", arguments={}, text=evil)],

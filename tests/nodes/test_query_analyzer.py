@@ -13,7 +13,12 @@ from tests.turns import DOMAIN, Scripted, state
 pytestmark = pytest.mark.anyio
 
 DOUBTFUL = Analysis(intent="procedure", intent_confidence=0.2, runner_up="troubleshooting", margin=0.01)
-BEFORE: Any = {"query": "How often is the seal of the P2 changed?", "reply": "Yearly.", "label": "procedure"}
+BEFORE: Any = {
+    "query": "How often is the seal of the P2 changed?",
+    "reply": "Yearly.",
+    "label": "procedure",
+    "at": 0.0,
+}
 
 
 @pytest.fixture

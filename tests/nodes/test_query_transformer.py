@@ -12,11 +12,11 @@ from memory.ports import FlowMatch
 from memory.records import Analysis, Guidance
 from nodes.query_transformer import query_transformer
 from tests.nodes.parts import SEAL, context
-from tests.turns import DOMAIN, Habits, state
+from tests.turns import DOMAIN, START, Habits, state
 
 pytestmark = pytest.mark.anyio
 
-BEFORE: Any = {"query": "The P2 drips", "reply": "", "label": "troubleshooting/seal"}
+BEFORE: Any = {"query": "The P2 drips", "reply": "", "label": "troubleshooting/seal", "at": 60.0}
 
 DOUBT = Analysis(intent="troubleshooting", intent_confidence=0.1)
 """What a classifier makes of a message that names nothing."""
@@ -30,7 +30,15 @@ def anyio_backend() -> str:
 class Stuck(Habits):
     """Patterns that never answer."""
 
-    async def match(self, flow: Sequence[str], *, user: str | None, k: int = 3) -> FlowMatch:
+    async def match(
+        self,
+        flow: Sequence[str],
+        *,
+        user: str | None,
+        texts: Sequence[str] = (),
+        times: Sequence[float] = (),
+        k: int = 3,
+    ) -> FlowMatch:
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -54,6 +62,19 @@ async def test_the_flow_with_this_step_at_its_end_is_matched() -> None:
     assert habits.flows == [["procedure", "troubleshooting/seal"]]
     assert [suggestion.label for suggestion in update["guidance"].suggestions] == ["procedure/seal"]
     assert (update["guidance"].arm, update["guidance"].release) == ("guided", "r1")
+
+
+async def test_what_was_said_and_when_goes_to_the_patterns_too() -> None:
+    habits = Habits()
+    unclear: Any = {"query": "hm", "reply": "Which pump?", "label": "", "at": 90.0}
+    await query_transformer(
+        state(query="the P2 drips", analysis=SEAL, flow=["troubleshooting/seal"], turns=[BEFORE, unclear]),
+        context(patterns=habits),
+    )
+
+    assert habits.flows == [["troubleshooting/seal", "troubleshooting/seal"]]
+    assert habits.texts == [["The P2 drips", "the P2 drips"]]
+    assert habits.times == [[60.0, START.timestamp()]]
 
 
 async def test_patterns_that_take_too_long_are_left_behind_and_the_turn_says_so() -> None:
