@@ -27,6 +27,9 @@ from memory.records import Pattern, Release
 PATTERNS = "lake/processed/patterns"
 """Where the patterns of the live release lie for other programs, below the state folder."""
 
+TRAINED = "learning/trained"
+"""Where trainings of the next-step model are kept between runs, below the state folder."""
+
 
 class NothingToLearn(AgentError):
     """The lake holds no steps of a domain."""
@@ -98,7 +101,7 @@ async def learn(
         patterns = await asyncio.to_thread(find_patterns, log.sessions, domain, advanced=advanced)
         clock.stop("patterns")
         on_progress("patterns", 1, 2, f"{len(patterns):,} patterns")
-        model = await asyncio.to_thread(fit, log.sessions, domain)
+        model = await asyncio.to_thread(fit, log.sessions, domain, cache=folder / TRAINED / source.folder)
         clock.stop("next_step")
         about = {"identity": identity, "tenant": tenant, "domain": domain, "embedder": embedder}
         release = await publish(registry, folder, log.sessions, model, patterns, **about)
