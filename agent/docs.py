@@ -11,9 +11,14 @@ import typer
 
 from agent.cli import app
 from agent.cli.failures import exit_status
+from agent.demo import SAMPLE_SEED, SAMPLE_SESSIONS, SAMPLE_START, SAMPLE_USERS
 from agent.openapi import openapi_text
 from agent.settings import FILE, Settings, environment_names
+from agent.views.flowpicture import flow_picture
 from agent.views.svg import graph_svg
+from domains.loader import find_domain, load_domain, load_sample_flows
+from learning.flowgraph import flow_graph
+from learning.recorded import recorded_sessions, sample_sessions
 from memory.errors import AgentError
 
 ROOMS = ("agent", "learning", "graph", "nodes", "domains", "tools", "memory")
@@ -68,6 +73,20 @@ def errors_page() -> str:
     return "\n\n".join(["# Errors", GENERATED, intro, "\n".join(rows)]) + "\n"
 
 
+def flows_svg() -> str:
+    """Return the picture of sample sessions: ten times those of the demo, so that some ways stand out."""
+    flows = load_sample_flows(load_domain(find_domain("solaris")))
+    drawn = sample_sessions(
+        flows,
+        count=10 * SAMPLE_SESSIONS,
+        users=10 * SAMPLE_USERS,
+        seed=SAMPLE_SEED,
+        start=SAMPLE_START,
+    )
+    flow = flow_graph(recorded_sessions(drawn), columns=5, rows=6)
+    return flow_picture(flow, "Flows of solaris (sample sessions)") + "\n"
+
+
 def commands() -> Iterator[tuple[str, str]]:
     """Yield every command's path (`slipstream trace show`) and help, groups before their members."""
     yield from _walk(typer.main.get_command(app), None, "slipstream")
@@ -113,6 +132,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "openapi.json": openapi_text,
     "graph.svg": graph_svg,
+    "flows.svg": flows_svg,
 }
 """The generated pages by file name."""
 
