@@ -285,9 +285,9 @@ def finish(trained: Trained, words: NDArray[np.uint32]) -> Network:
 
 
 def scores(trained: Trained, clues: StepClues, rows: Ints) -> tuple[Floats, Floats]:
-    """Return the chances of labels (R, L) and of failure (R,) for some rows."""
+    """Return the scores of labels (R, L) (log chances but for one number a row) and of failure (R,)."""
     layers = trained.layers
-    chances = np.empty((len(rows), len(layers.out_bias) - 1), np.float32)
+    labels = np.empty((len(rows), len(layers.out_bias) - 1), np.float32)
     failure = np.empty(len(rows), np.float32)
     with ThreadPoolExecutor(THREADS) as pool:
         for start in range(0, len(rows), BATCH):
@@ -296,6 +296,6 @@ def scores(trained: Trained, clues: StepClues, rows: Ints) -> tuple[Floats, Floa
             hidden = np.maximum(_summed(trained.vectors, Clued(clues, batch, kept), pool) + layers.bias, 0)
             hidden += np.maximum(hidden @ layers.middle + layers.middle_bias, 0)
             found: Floats = hidden @ layers.out + layers.out_bias
-            chances[start : start + BATCH] = _softmax(found[:, :-1])
+            labels[start : start + BATCH] = found[:, :-1]
             failure[start : start + BATCH] = _logistic(found[:, -1])
-    return chances, failure
+    return labels, failure

@@ -73,7 +73,7 @@ class Told(NamedTuple):
 
     counted: Chances
     learned: Chances
-    """Chance of each label, one row a step (R, L)."""
+    """Scores of the network, one row a step (R, L)."""
 
     counted_failure: NDArray[np.float64]
     """Not a number where no outcome is known."""

@@ -203,11 +203,12 @@ class ArrayPatternIndex:
         if said is None:
             return counted
         if self._is_same:
-            return mixed(counted, said.chances, self._model.tuning.share)
-        known = counted.copy()
+            return mixed(counted, said.scores, self._model.tuning.share)
         part = self._model.network_labels
-        known[part] = said.chances * counted[part].sum()
-        return mixed(counted, known, self._model.tuning.share)
+        learned = np.log(np.maximum(counted, LEAST))
+        among = said.scores - said.scores.max()
+        learned[part] = among - np.log(np.exp(among).sum()) + np.log(max(counted[part].sum(), LEAST))
+        return mixed(counted, learned, self._model.tuning.share)
 
     def _risk(self, chain: Sequence[Link], said: Forecast | None) -> float | None:
         """Estimate how likely the session ends unsolved; `None` while no outcome is known."""
@@ -237,10 +238,10 @@ class ArrayPatternIndex:
         )
 
 
-def mixed(counted: Chances, learned: NDArray[Any], share: float) -> Chances:
-    """Return the weighted geometric mean of two rows of chances, or of many (…, L)."""
-    odds = (1 - share) * np.log(np.maximum(counted, LEAST)) + share * np.log(np.maximum(learned, LEAST))
-    chances: Chances = np.exp(odds - odds.max(axis=-1, keepdims=True, initial=-np.inf))
+def mixed(counted: Chances, scores: NDArray[Any], share: float) -> Chances:
+    """Return the weighted geometric mean of chances and of scores (log chances), one row or many (…, L)."""
+    odds = (1 - share) * np.log(np.maximum(counted, LEAST)) + share * scores
+    chances: Chances = np.exp(odds - odds.max(axis=-1, keepdims=True))
     chances /= chances.sum(axis=-1, keepdims=True)
     return chances
 

@@ -3,6 +3,7 @@
 Small enough for plain numpy; `learning.network` trains it.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,8 +39,8 @@ class Network(NamedTuple):
 class Forecast(NamedTuple):
     """What a network says."""
 
-    chances: Floats
-    """Probability of each label (L,)."""
+    scores: Floats
+    """Log chance of each label (L,), but for a number that all of them share."""
 
     failure: float
     """Probability (0 to 1) that the session ends unsolved."""
@@ -51,8 +52,7 @@ def forecast(network: Network, clues: Clues) -> Forecast:
     hidden = np.maximum(summed + network.bias, 0)
     hidden = hidden + np.maximum(hidden @ network.middle + network.middle_bias, 0)
     scores = hidden @ network.out + network.out_bias
-    labels = np.exp(scores[:-1] - scores[:-1].max())
-    return Forecast(labels / labels.sum(), float((1 + np.tanh(scores[-1] / 2)) / 2))
+    return Forecast(scores[:-1], (1 + math.tanh(float(scores[-1]) / 2)) / 2)
 
 
 def word_numbers(network: Network, keys: list[int]) -> list[int]:
