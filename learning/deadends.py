@@ -131,11 +131,7 @@ def loops(sessions: Sessions) -> list[Loop]:
     """
     labels = max(len(sessions.labels), 1)
     lengths = np.diff(sessions.offsets)
-    session = np.repeat(np.arange(len(sessions)), lengths)
-    keys = np.sort(session * labels + sessions.steps)
-    begins = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])) if len(keys) else keys
-    hit = np.diff(np.append(begins, len(keys))) > 1
-    owner, step = _split(keys[begins], labels)
+    step, owner, hit = _repeated(sessions)
     popularity = np.bincount(sessions.steps, minlength=labels) / max(len(sessions.steps), 1)
     chance = np.maximum(by_length(hit, lengths[owner]), _drawn_twice(popularity[step], lengths[owner]))
     users = sessions.users[owner]
@@ -146,6 +142,16 @@ def loops(sessions: Sessions) -> list[Loop]:
     surest = standing_out(found)[:MOST].tolist()
     told = [_told(one, groups, cases, found, sessions, lambda *_: "") for one in surest]
     return [_with_outcomes(one, cases, sessions) for one in told]
+
+
+def _repeated(sessions: Sessions) -> tuple[Numbers, Numbers, Marks]:
+    """Return each step of each session once, with its session, and whether it stands there again."""
+    labels = max(len(sessions.labels), 1)
+    session = np.repeat(np.arange(len(sessions)), np.diff(sessions.offsets))
+    keys = np.sort(session * labels + sessions.steps)
+    begins = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])) if len(keys) else keys
+    owner, step = _split(keys[begins], labels)
+    return step, owner, np.diff(np.append(begins, len(keys))) > 1
 
 
 def _with_outcomes(told: MoreOften, cases: Cases, sessions: Sessions) -> Loop:

@@ -107,9 +107,7 @@ def _graph(
 ) -> FlowGraph:
     """Put tallies in the order that a `FlowGraph` has."""
     first = [tally for (column, _), tally in nodes.items() if column == 0]
-    known = sum(tally.known for tally in first)
-    if usual_rate is None and known:
-        usual_rate = sum(tally.solved for tally in first) / known
+    usual_rate = _rate(first) if usual_rate is None else usual_rate
     going: dict[Place, int] = defaultdict(int)
     for (source, _), tally in edges.items():
         going[source] += tally.sessions
@@ -147,3 +145,9 @@ def _graph(
         usual_rate=usual_rate,
         start=list(start),
     )
+
+
+def _rate(tallies: Sequence[_Tally]) -> float | None:
+    """Return the share of solved among all; `None` when no outcome is known."""
+    known = sum(tally.known for tally in tallies)
+    return sum(tally.solved for tally in tallies) / known if known else None
