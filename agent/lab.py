@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
@@ -19,6 +20,7 @@ from agent.views.reliabilitypicture import reliability_picture
 from agent.views.run import Drawing, Run
 from agent.wiring import open_runtime, utc_now
 from graph.trace import Trace, make_traces
+from learning.findings import FlowReport
 from learning.importing.reading import Format, read_logs
 from learning.importing.report import ImportReport
 from learning.importing.spool import open_spool
@@ -166,6 +168,19 @@ class Lab:
         runtime = self._open_runtime()
         with progress(show_progress) as on_progress:
             return self._wait(runtime.learn(self.settings.domain, on_progress))
+
+    def flow_report(self, since: datetime | None = None, until: datetime | None = None) -> FlowReport:
+        """Return dead ends, shortcuts, loops and journeys of the sessions that ended in this time.
+
+        Raises:
+            NothingToLearn: there are no sessions yet.
+            NoSessionsThen: none ended in this time.
+            OutcomesUnknown: no session says how it ended.
+        """
+        runtime = self._open_runtime()
+        with progress(False) as on_progress:
+            report = runtime.flow_report(self.settings.domain, on_progress, since=since, until=until)
+            return self._wait(report)
 
     def traces(self, limit: int = 20) -> list[Trace]:
         """Return the last turns of the domain, newest first."""

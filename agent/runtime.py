@@ -328,7 +328,12 @@ class Runtime:
         return BatchModelClassifier(model, self.settings.model, services.domain)
 
     async def flow_report(
-        self, domain: str, on_progress: Progress, *, since: datetime, until: datetime
+        self,
+        domain: str,
+        on_progress: Progress,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> FlowReport:
         """Return what flow analysis finds in the sessions of a domain that ended in this time."""
         await self.drain()

@@ -58,22 +58,26 @@ class NoSessionsThen(AgentError):
     code = "learning.no_sessions_then"
     kind = "not_found"
 
-    def __init__(self, domain: str, since: datetime, until: datetime) -> None:
+    def __init__(self, domain: str, since: datetime | None, until: datetime | None) -> None:
+        begin = f" from `{since:%Y-%m-%d}` on" if since else ""
+        end = f" before `{until:%Y-%m-%d}`" if until else ""
         super().__init__(
-            f"No session of domain `{domain}` ended between `{since:%Y-%m-%d}` and `{until:%Y-%m-%d}`.",
+            f"No session of domain `{domain}` ended{begin}{end}.",
             fix="Name another time with `--since` or `--week`, or leave both out to look at all.",
         )
 
 
-def between(sessions: Sessions, domain: str, since: datetime, until: datetime) -> Sessions:
-    """Return the sessions whose last step lies from `since` on and before `until`.
+def between(sessions: Sessions, domain: str, since: datetime | None, until: datetime | None) -> Sessions:
+    """Return the sessions whose last step lies from `since` on and before `until`; `None` sets no limit.
 
     Raises:
         NoSessionsThen: there are none.
     """
     some = np.flatnonzero(np.diff(sessions.offsets) > 0)
     ends = sessions.times[sessions.offsets[some + 1] - 1]
-    chosen = some[(ends >= since.timestamp()) & (ends < until.timestamp())]
+    begin = -np.inf if since is None else since.timestamp()
+    end = np.inf if until is None else until.timestamp()
+    chosen = some[(ends >= begin) & (ends < end)]
     if not len(chosen):
         raise NoSessionsThen(domain, since, until)
     return choose(sessions, chosen)

@@ -17,9 +17,6 @@ if TYPE_CHECKING:  # --help must not pay for learning
 
 app = typer.Typer(name="flows", help="See where sessions go well and where they fail.", no_args_is_help=True)
 
-ALWAYS, NEVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-"""From when on and until when sessions count that nobody has restricted."""
-
 
 class WeekUnreadable(AgentError):
     """A week was named that no calendar has, or together with a day to begin with."""
@@ -87,10 +84,10 @@ def report(
     talk(f"report.md, report.json and flows.svg are in {folder}")
 
 
-def _span(since: datetime | None, week: str | None) -> tuple[datetime, datetime]:
-    """Return from when on and until when sessions count."""
+def _span(since: datetime | None, week: str | None) -> tuple[datetime | None, datetime | None]:
+    """Return from when on and until when sessions count; `None` where there is no limit."""
     if week is None:
-        return (ALWAYS if since is None else since.replace(tzinfo=UTC)), NEVER
+        return (since.replace(tzinfo=UTC) if since else None), None
     if since is not None:
         raise WeekUnreadable(week, "cannot be asked for together with `--since`")
     try:

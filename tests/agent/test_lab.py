@@ -15,6 +15,7 @@ from agent.lab import Lab, LabClosed, QuestionUnusable
 from agent.settings import SettingsInvalid
 from agent.views.run import NodeRunUnknown
 from domains.loader import DomainUnknown, find_domain, load_domain, load_sample_flows
+from learning.flows import NoSessionsThen
 from learning.pipeline import NothingToLearn
 from learning.recorded import sample_sessions
 
@@ -117,6 +118,10 @@ def test_what_was_learned_can_be_asked_and_drawn(lab: Lab) -> None:
     assert len(own.suggestions) == 1
     assert flows[0].steps[0].step.split("/")[1] in lab.flow().svg
     assert f"{3 * (len(last.labels) - 1)} suggestions" in lab.calibration([last.labels]).svg
+    report = lab.flow_report(since=START)
+    assert (report.domain, report.known >= 299) == ("solaris", True)
+    with pytest.raises(NoSessionsThen, match="ended before `2026-01-05`"):
+        lab.flow_report(until=START)
 
 
 def test_logs_that_people_have_are_imported_named_and_learned_from(fresh: Path, tmp_path: Path) -> None:

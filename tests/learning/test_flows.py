@@ -269,7 +269,7 @@ def test_sessions_of_a_week_are_those_that_ended_in_it() -> None:
     week = between(sessions, "pumps", START + timedelta(days=7), START + timedelta(days=14))
 
     assert (week.ids[0], week.ids[-1], len(week)) == ("session-00070", "session-00139", 70)
-    with pytest.raises(NoSessionsThen, match="between `2030-01-01` and `2030-01-08`"):
+    with pytest.raises(NoSessionsThen, match="ended from `2030-01-01` on before `2030-01-08`"):
         between(sessions, "pumps", datetime(2030, 1, 1, tzinfo=UTC), datetime(2030, 1, 8, tzinfo=UTC))
 
 
