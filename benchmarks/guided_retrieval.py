@@ -40,6 +40,7 @@ DEPTH = 10
 """Passages that count in nDCG."""
 
 RESAMPLES, SEED = 10_000, 7
+PARTS = {"tuned": ("tuned",), "held out": ("held_out",), "both": ("tuned", "held_out")}
 NODES = ("query_transformer", "retriever")
 """Nodes whose time is told."""
 
@@ -155,21 +156,33 @@ def compare(off: Sequence[float], on: Sequence[float]) -> dict[str, Any]:
 
 async def run(domain: str, state: Path) -> dict[str, Any]:
     """Learn, play every session in both arms, and compare by part and clarity."""
+    cases = load_follow_ups(load_domain(find_domain(domain)))
     runtime = await open_runtime(load_settings(state_dir=state, domain=domain))
     try:
         await learn_samples(runtime, domain)
-        services, graph = await runtime.services(domain), build_graph().compile(checkpointer=InMemorySaver())
-        cases = load_follow_ups(services.domain)
-        off = [await play(graph, replace(services, holdout_share=1.0), case) for case in cases]
-        on = [await play(graph, replace(services, holdout_share=0.0), case) for case in cases]
     finally:
         await runtime.close()
+    off = await play_all(cases, domain, state, holdout_share=1.0)
+    on = await play_all(cases, domain, state, holdout_share=0.0)
     figures: dict[str, Any] = {}
-    for part in ("tuned", "held_out"):
-        for clarity in ("vague", "clear"):
-            rows = [n for n, case in enumerate(cases) if (case.part, case.clarity) == (part, clarity)]
-            figures[f"{part} {clarity}"] = _figures([off[n] for n in rows], [on[n] for n in rows])
+    for clarity in ("vague", "clear"):
+        for name, parts in PARTS.items():
+            rows = [n for n, case in enumerate(cases) if case.part in parts and case.clarity == clarity]
+            figures[f"{clarity}, {name}"] = _figures([off[n] for n in rows], [on[n] for n in rows])
     return figures
+
+
+async def play_all(
+    cases: Sequence[FollowUp], domain: str, state: Path, *, holdout_share: float
+) -> list[Outcome]:
+    """Play every session in one arm; the embedder starts afresh, so that both arms pay for each text."""
+    runtime = await open_runtime(load_settings(state_dir=state, domain=domain))
+    try:
+        services = replace(await runtime.services(domain), holdout_share=holdout_share)
+        graph = build_graph().compile(checkpointer=InMemorySaver())
+        return [await play(graph, services, case) for case in cases]
+    finally:
+        await runtime.close()
 
 
 def _figures(off: Sequence[Outcome], on: Sequence[Outcome]) -> dict[str, Any]:

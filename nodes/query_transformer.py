@@ -30,7 +30,11 @@ SURE_STEP = 0.4
 """Chance from which an expected step leads the search; 0.3 and 0.5 found as much in both domains."""
 
 STEP_QUESTIONS = 5
-"""Example questions that stand for a step in the search; 4 to 8 found as much."""
+"""Example questions that stand for a step in the search: 3 found less,
+8 no more in twice the time."""
+
+SUBJECT_TIMES = 2
+"""How often the turn before is said beside those questions, so that they do not drown the subject."""
 
 
 async def query_transformer(state: GraphState, context: GraphContext) -> GraphUpdate:
@@ -170,8 +174,10 @@ def _search_query(state: GraphState, domain: Domain, led_by: Suggestion | None, 
     assert analysis is not None, "query_analyzer runs first"
     if leans:
         before = state.turns[-1]["query"]
-        asked = _questions(led_by.label, f"{state.query} {before}", domain) if led_by else []
-        return " ".join([state.query, before, *asked])
+        if led_by is None:
+            return f"{state.query} {before}"
+        asked = _questions(led_by.label, f"{state.query} {before}", domain)
+        return " ".join([state.query, *[before] * SUBJECT_TIMES, *asked])
     words = [state.query]
     if analysis.topic and analysis.topic_confidence >= SURE:
         words.append(analysis.topic.replace("_", " "))

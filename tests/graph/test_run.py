@@ -156,6 +156,21 @@ async def test_the_holdout_arm_is_shown_nothing(tmp_path: Path) -> None:
     assert habits.flows == []
 
 
+async def test_an_unclear_follow_up_is_answered_when_patterns_say_what_comes_next(tmp_path: Path) -> None:
+    habits = Habits(label="troubleshooting/seal")
+    async with open_bench(tmp_path, patterns=habits) as bench:
+        await bench.ask(LEAK)
+        guided = await bench.ask("something is wrong again")
+        bench.change(holdout_share=1.0)
+        await bench.ask(LEAK, session="session-2")
+        held_out = await bench.ask("something is wrong again", session="session-2")
+
+    assert (guided.kind, held_out.kind) == ("answer", "clarification")
+    assert guided.guidance.led_by is not None
+    assert guided.guidance.led_by.pattern_id == "p-1"
+    assert guided.citations
+
+
 async def test_broken_patterns_do_not_keep_the_answer(tmp_path: Path) -> None:
     async with open_bench(tmp_path, patterns=Habits(failure=lambda: OSError("gone"))) as bench:
         reply = await bench.ask(LEAK)

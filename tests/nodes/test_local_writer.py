@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from memory.records import Draft, Verdict
+from memory.records import Draft, Guidance, Suggestion, Verdict
 from nodes.local_judge import CITATION
 from nodes.local_writer import WORDS, LocalWriter
 from tests.nodes.parts import HITS, SEAL, hit
@@ -129,3 +129,14 @@ async def test_sample_text_is_marked_in_its_citation() -> None:
 
 async def test_a_passage_with_a_fitting_title_and_no_text_breaks_nothing() -> None:
     assert (await write("Leaking seal?", passages=[hit(" ", title="Leaking seal")])).abstained
+
+
+async def test_a_follow_up_that_names_nothing_is_answered_by_what_was_searched_in_its_place() -> None:
+    step = Suggestion(label="procedure/seal", confidence=0.8, pattern_id="p-1", support=9)
+    searched = {"search_query": "and then? How do I change the seal of the pump?"}
+
+    alone = await write("and then?", **searched)
+    led = await write("and then?", **searched, guidance=Guidance(arm="guided", led_by=step))
+
+    assert alone.abstained
+    assert "change the seal. [1]" in led.text

