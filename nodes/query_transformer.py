@@ -49,7 +49,7 @@ async def query_transformer(state: GraphState, context: GraphContext) -> GraphUp
         query = _search_query(state, context.services.domain, guidance.led_by, leans)
         return {"guidance": guidance, "hit": _hit(state), "search_query": query}
     if guidance.led_by is None:
-        return {}
+        return {"guidance": guidance}
     return {
         "guidance": guidance,
         "hit": None,  # the step is named by the patterns: to count it as their hit would prove nothing

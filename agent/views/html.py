@@ -28,6 +28,7 @@ from agent.views.words import (
     label_of,
     percent,
     replaced,
+    searched_as,
     time_taken,
     without_guidance,
 )
@@ -238,4 +239,6 @@ def _guidance(trace: Trace) -> str:
     ]
     rows_html = table(["next step", ">likely", "pattern", "rests on", "*because of"], rows)
     how = f"looked up in {time_taken(guidance.duration_ms)}"
+    if guidance.led_by:
+        how = f"{escape(searched_as(guidance.led_by))} · {how}"
     return wide(rows_html) + f'<p class="dim">{escape(followed(trace))} · {how}</p>'

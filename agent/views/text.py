@@ -16,6 +16,7 @@ from agent.views.words import (
     plain,
     replaced,
     run_note,
+    searched_as,
     time_taken,
     without_guidance,
 )
@@ -82,7 +83,8 @@ def guidance_text(guidance: Guidance, *, width: int = WIDTH, colour: bool = Fals
     why = Text(f"after {plain(guidance.suggestions[0].why)}") if guidance.suggestions[0].why else Text()
     end = Text(f"release {guidance.release or UNKNOWN} · {time_taken(guidance.duration_ms)}", style="dim")
     head = [why] if why else []
-    return render(*head, _suggestions(guidance), end, width=width, colour=colour)
+    led = [Text(searched_as(guidance.led_by))] if guidance.led_by else []
+    return render(*led, *head, _suggestions(guidance), end, width=width, colour=colour)
 
 
 def _suggestions(guidance: Guidance) -> Table:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graph.trace import NodeRun
-from memory.records import Guidance
+from memory.records import Guidance, Suggestion
 
 UNKNOWN = "–"
 """Stands where a figure is not known."""
@@ -71,6 +71,14 @@ def without_guidance(guidance: Guidance) -> str:
     if guidance.over_budget:
         return "the look-up ran over its time budget"
     return "no pattern fits" if guidance.release else "nothing has been learned, or guidance is off"
+
+
+def searched_as(led_by: Suggestion) -> str:
+    """Say which step a follow-up was searched as, and which pattern says so."""
+    after = f" after {plain(led_by.why)}" if led_by.why else ""
+    return (
+        f"Searched as {plain(led_by.label)}, {percent(led_by.confidence)} likely{after} ({led_by.pattern_id})"
+    )
 
 
 def run_note(run: NodeRun) -> str:

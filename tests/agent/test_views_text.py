@@ -231,6 +231,15 @@ release r-1 · 0.8 ms\
 """)
 
 
+def test_a_follow_up_says_as_which_step_it_was_searched_and_which_pattern_says_so() -> None:
+    led = GUIDANCE.model_copy(update={"led_by": GUIDANCE.suggestions[0]})
+
+    assert guidance_text(led).splitlines()[:2] == [
+        "Searched as procedure/seal, 62% likely after status_check/seal > troubleshooting/seal",
+        "(p-0123456789abcdef)",
+    ]
+
+
 @pytest.mark.parametrize(
     ("guidance", "reason"),
     [

@@ -203,12 +203,17 @@ async def test_an_unclear_follow_up_is_understood_as_the_step_that_patterns_expe
     assert update["hit"] is None
 
 
-async def test_an_unclear_message_without_patterns_stays_unclear() -> None:
-    assert await follow_up("what next?", DOUBT, is_unclear=True, holdout_share=1.0) == {}
-    assert await follow_up("weird stuff happens with things", DOUBT, is_unclear=True) == {}
+@pytest.mark.parametrize(("query", "share"), [("what next?", 1.0), ("weird stuff happens with things", 0.0)])
+async def test_an_unclear_message_that_patterns_say_nothing_of_stays_unclear(
+    query: str, share: float
+) -> None:
+    update = await follow_up(query, DOUBT, is_unclear=True, holdout_share=share)
+
+    assert update.keys() == {"guidance"}
+    assert update["guidance"].suggestions == []
 
 
 async def test_who_asks_for_a_person_is_not_answered_by_patterns() -> None:
     asks = DOUBT.model_copy(update={"asks_for_person": True})
 
-    assert await follow_up("a human, now", asks, is_unclear=True) == {}
+    assert (await follow_up("a human, now", asks, is_unclear=True)).keys() == {"guidance"}
