@@ -11,7 +11,7 @@ from learning.findings import Loop, MoreOften, newest, told_share
 from learning.flowgraph import MIN_KNOWN, MIN_USERS
 from learning.numbering import distinct, number
 from learning.sessions import ESCALATED, SOLVED, UNKNOWN, Sessions
-from learning.significance import tail_bound
+from learning.significance import Rate, tail_bound
 
 MOST = 20
 """Findings of one kind that are told, the surest ones; nobody acts on more in a week."""
@@ -158,13 +158,18 @@ def _with_outcomes(told: MoreOften, cases: Cases, sessions: Sessions) -> Loop:
     """Add how the sessions ended that came back to the step, and those that did not."""
     mine = cases.group == sessions.labels.index(told.steps[0])
 
-    def failed(chosen: Ints) -> float | None:
+    def failed(chosen: Numbers) -> Rate | None:
         outcomes = sessions.outcomes[chosen]
         known = outcomes[outcomes != UNKNOWN]
-        return round(float((known != SOLVED).mean()), 4) if len(known) >= MIN_KNOWN else None
+        return share(int((known != SOLVED).sum()), len(known)) if len(known) >= MIN_KNOWN else None
 
     back, other = failed(cases.session[mine & cases.hit]), failed(cases.session[mine & ~cases.hit])
-    loop = Loop(**dict(told), failed_rate=back, other_failed_rate=other)
+    loop = Loop(
+        **dict(told),
+        failed_rate=round(back.mean, 4) if back else None,
+        other_failed_rate=round(other.mean, 4) if other else None,
+        is_costly=bool(back and other and back.low > other.high),
+    )
     return loop.model_copy(update={"advice": _loop_advice(loop)})
 
 
@@ -172,15 +177,15 @@ def _loop_advice(loop: Loop) -> str:
     often = f"{loop.share.rate:.0%} of its sessions do, {loop.usual_rate:.0%} would by chance"
     back, other = loop.failed_rate, loop.other_failed_rate
     if back is None or other is None:
-        return f"Answer `{loop.steps[0]}` so that nobody has to come back to it: {often}."
-    if back < other:
+        return f"See why users come back to `{loop.steps[0]}`: {often}; too few say how they fared."
+    if loop.is_costly:
         return (
-            f"Leave `{loop.steps[0]}` as it is: coming back to it ({often}) is part of the work; "
-            f"{back:.0%} of these sessions fail, {other:.0%} of the others."
+            f"Answer `{loop.steps[0]}` so that nobody has to come back to it: {often}; {back:.0%} of these "
+            f"sessions fail, {other:.0%} of the others."
         )
     return (
-        f"Answer `{loop.steps[0]}` so that nobody has to come back to it: {often}; {back:.0%} of these "
-        f"sessions fail, {other:.0%} of the others."
+        f"Leave `{loop.steps[0]}` as it is: coming back to it ({often}) does no harm that shows; "
+        f"{back:.0%} of these sessions fail, {other:.0%} of the others."
     )
 
 

@@ -68,6 +68,9 @@ class Loop(MoreOften):
     other_failed_rate: float | None
     """The same for sessions with this step that did not."""
 
+    is_costly: bool
+    """True when those that came back fail more often, beyond both intervals."""
+
 
 class Shortcut(Finding):
     """A way to the solution that is shorter than the usual one and no worse."""

@@ -9,7 +9,7 @@ from rich.text import Text
 from agent.views.markup import one_line
 from agent.views.tables import WIDTH, joined, render, table
 from agent.views.words import UNKNOWN, counted, percent, plain, time_taken
-from learning.findings import BestPath, Finding, FlowReport, Journey, Loop, MoreOften, Share, Start
+from learning.findings import BestPath, Finding, FlowReport, Journey, MoreOften, Share, Start
 
 PICTURE = "flows.svg"
 """Name of the picture beside the page."""
@@ -29,19 +29,13 @@ LABEL = 80
 def to_do(report: FlowReport) -> list[Finding]:
     """Return what to act on first: what costs most solved sessions, then what is quickest to gain."""
     costs = sorted(report.dead_ends, key=lambda one: -one.cases * (one.share.rate - one.usual_rate))
-    circles = [one for one in report.loops if is_costly(one)]
+    circles = [one for one in report.loops if one.is_costly]
     shorter = [start.shortest for start in report.starts if start.shortest]
     surer = [path for path in report.best_paths if path.is_better]
     kinds: list[Sequence[Finding]] = [costs, report.hand_overs, shorter, surer, circles, report.journeys]
     ranked = [(row, kind, one) for kind, found in enumerate(kinds) for row, one in enumerate(found)]
     ranked.sort(key=lambda place: (place[0], place[1]))
     return [one for _, _, one in ranked[:FIRST]]
-
-
-def is_costly(loop: Loop) -> bool:
-    """True when sessions that come back to the step fail more often than those that do not."""
-    back, other = loop.failed_rate, loop.other_failed_rate
-    return back is not None and other is not None and back > other
 
 
 def flow_title(report: FlowReport) -> str:
