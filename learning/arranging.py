@@ -89,6 +89,7 @@ def arrange(events: pa.Table, *, now: float) -> Arranged:
     step, part = parts.turns[is_step][fits], part[fits]
     kept = distinct(part)
     first = parts.turns[np.searchsorted(parts.of_turn, kept)]
+    outcomes, told = _outcomes(rows, parts, words)
     places, word_offsets = spread(rows.word_offsets, step)
     users, user_keys = _owners(rows.user[first], _whole(table, "user").dictionary)
     found, steps = number(rows.label[step].astype(np.int64))
@@ -100,9 +101,10 @@ def arrange(events: pa.Table, *, now: float) -> Arranged:
         offsets=np.append(np.searchsorted(part, kept), len(part)).astype(np.int64),
         users=users,
         user_keys=user_keys,
-        outcomes=_outcomes(rows, parts, words)[kept],
+        outcomes=outcomes[kept],
         words=words[places],
         word_offsets=word_offsets,
+        told=told[kept],
     )
     named = int(np.count_nonzero(rows.named[step]))
     return Arranged(sort_labels(sessions), future, int(np.count_nonzero(~fits)), named)
@@ -180,8 +182,10 @@ def _ids(rows: _Columns, parts: _Parts, kept: Ints, table: pa.Table) -> list[str
 # --- how they ended ----------------------------------------------------------------------------------
 
 
-def _outcomes(rows: _Columns, parts: _Parts, words: NDArray[np.uint32]) -> NDArray[np.int8]:
-    """Return the outcome of each part.
+def _outcomes(
+    rows: _Columns, parts: _Parts, words: NDArray[np.uint32]
+) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    """Return the outcome of each part, and when it was known (Unix seconds; 0 for all but spoken words).
 
     What weighs more comes first:
 
@@ -194,7 +198,7 @@ def _outcomes(rows: _Columns, parts: _Parts, words: NDArray[np.uint32]) -> NDArr
        did not help;
     6. else unknown: silence is neither.
     """
-    outcomes = np.full(parts.total, UNKNOWN, np.int8)
+    outcomes, told = np.full(parts.total, UNKNOWN, np.int8), np.zeros(parts.total)
     kinds = rows.kind[parts.turns]
     step, part = parts.turns[kinds == STEP], parts.of_turn[kinds == STEP]
     is_last = np.ones(len(part), bool)
@@ -207,7 +211,8 @@ def _outcomes(rows: _Columns, parts: _Parts, words: NDArray[np.uint32]) -> NDArr
         row, of_row = parts.words[of_kind], parts.of_word[of_kind]
         by_time = np.argsort(rows.at_us[row], kind="stable")
         outcomes[of_row[by_time]] = rows.outcome[row[by_time]]  # of several the last stands
-    return outcomes
+        told[of_row[by_time]] = rows.at_us[row[by_time]] / 1e6
+    return outcomes, told
 
 
 def _is_repeated(rows: _Columns, step: Ints, part: Ints, words: NDArray[np.uint32]) -> Bools:

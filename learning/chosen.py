@@ -1,6 +1,5 @@
 """Keeps a training for the next run: a log that has grown a little needs no new one."""
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from learning.sessions import Sessions
+from learning.sessions import Sessions, digest_of
 from memory.arrays import Curve, Risk, Tuning
 from memory.network import Network
 
@@ -30,7 +29,7 @@ class Chosen(NamedTuple):
 
 def read_chosen(cache: Path, sessions: Sessions) -> Chosen | None:
     """Return what was found on the same sessions before; `None` when it is not there or not whole."""
-    folder = cache / _digest(sessions)
+    folder = cache / _name(sessions)
     try:
         about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
         columns = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in Network._fields)
@@ -44,7 +43,7 @@ def read_chosen(cache: Path, sessions: Sessions) -> Chosen | None:
 
 def write_chosen(cache: Path, sessions: Sessions, chosen: Chosen) -> None:
     """Write it beside and rename it; what is older than the last `KEPT` goes."""
-    folder = cache / _digest(sessions)
+    folder = cache / _name(sessions)
     beside = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
@@ -60,18 +59,5 @@ def write_chosen(cache: Path, sessions: Sessions, chosen: Chosen) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _digest(sessions: Sessions) -> str:
-    digest = hashlib.sha256(str(FORMAT).encode())
-    for part in (*sessions.labels, "", *sessions.ids, "", *sessions.user_keys):
-        digest.update(part.encode() + b"\x00")
-    for column in (
-        sessions.steps,
-        sessions.times,
-        sessions.offsets,
-        sessions.users,
-        sessions.outcomes,
-        sessions.words,
-        sessions.word_offsets,
-    ):
-        digest.update(np.ascontiguousarray(column).data)
-    return f"chosen-{digest.hexdigest()[:32]}"
+def _name(sessions: Sessions) -> str:
+    return f"chosen-{digest_of(sessions, str(FORMAT))[:32]}"

@@ -6,6 +6,7 @@ sessions held out; then the network learns from all of them.
 
 import hashlib
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +28,8 @@ from memory.clues import layout
 from memory.contexts import Contexts, failure_rate, find_chain, interpolate
 
 HELD_OUT_SHARE = 0.15
-"""Share of sessions (0 to 1) that tuning and metrics are measured on."""
+"""Share of sessions (0 to 1) that tuning and metrics are measured on: half of them the newest, since what is
+learned is asked about tomorrow, half drawn from all, since the newest may be of one kind."""
 
 FEW_SESSIONS = 40
 """With fewer sessions nothing is held out, no network is trained, and the cautious tuning is taken."""
@@ -44,14 +46,14 @@ VISITS_AT_LEAST, VISITS_AT_MOST = 20_000, 500_000
 
 EPOCHS_AT_MOST = 20
 
-LEARNED_STEPS = 300_000
-"""Steps that the network learns from (count, up to twice as many); the counts take all."""
+LEARNED_STEPS = 250_000
+"""Steps that the network learns from (count); the counts take all."""
 
 GROWTH = 1.1
 SETTLED_FROM = 20_000
 """From so many sessions on, the network is trained again only when the log has grown by a tenth: on the
-first sessions, as many as the largest power of `GROWTH` that there are. So one more day costs no training,
-and gives what a full run gives."""
+first sessions, as many as the largest power of `GROWTH` that there are, with the outcomes known by the start
+of the last of them. So one more day costs no training, and gives what a full run gives."""
 
 CAUTIOUS = Tuning(share=0.0, curves=[Curve(slope=0.8, shift=0.0)], risk=Risk(0.0, 1.0, 0.0))
 """For logs too small to measure: a little less sure than the counts are (as on all logs measured)."""
@@ -118,9 +120,11 @@ def _settled(sessions: Sessions) -> Sessions:
         return sessions
     grown = math.floor(math.log(len(sessions) / SETTLED_FROM, GROWTH) + 1e-9)
     count = min(len(sessions), math.ceil(SETTLED_FROM * GROWTH**grown))
-    began = sessions.times[np.minimum(sessions.offsets[:-1], len(sessions.times) - 1)]
-    first = np.lexsort((np.arange(len(sessions)), began))[:count]
-    return choose(sessions, np.sort(first))
+    settled = choose(sessions, np.sort(_by_start(sessions)[:count]))
+    newest = settled.times[settled.offsets[:-1][np.diff(settled.offsets) > 0]].max(initial=0)
+    return replace(
+        settled, outcomes=np.where(settled.told <= newest, settled.outcomes, UNKNOWN).astype(np.int8)
+    )
 
 
 def _chosen(sessions: Sessions, cache: Path | None) -> Chosen:
@@ -141,14 +145,14 @@ def _tune_and_train(shared: Sessions) -> Chosen:
         return Chosen(None, [], CAUTIOUS, {})
     words = known_words(shared)
     places = _places(shared, words)
-    held = _is_held(shared)[places.session]
+    held = is_held(shared)[places.session]
     taught = _may_teach(shared, places.at)
     rows, asked = np.flatnonzero(taught & ~held), np.flatnonzero(held)
     asked = asked[:: max(1, len(asked) // MEASURED_STEPS)]
     if not len(rows) or not len(asked):
         return Chosen(None, [], CAUTIOUS, {})
     trial = _train(places, rows, shared, words)
-    contexts = count_contexts(choose(shared, np.flatnonzero(~_is_held(shared))))
+    contexts = count_contexts(choose(shared, np.flatnonzero(~is_held(shared))))
     tuning, metrics = _tune(_ask(shared, places, asked, contexts, trial), places, asked)
     if not tuning.share:  # the counts do better without it
         return Chosen(None, [], tuning, metrics)
@@ -156,16 +160,24 @@ def _tune_and_train(shared: Sessions) -> Chosen:
     return Chosen(network, shared.labels, tuning, metrics)
 
 
-def _is_held(sessions: Sessions) -> NDArray[np.bool_]:
-    """Draw held-out sessions by a digest of their ids, so that the same log is always cut the same way."""
+def is_held(sessions: Sessions) -> NDArray[np.bool_]:
+    """Mark the held-out sessions; those drawn are drawn by a digest of their ids, always the same."""
     digests = [hashlib.sha256(session_id.encode()).digest() for session_id in sessions.ids]
-    return np.array([int.from_bytes(one[:4], "big") / 2**32 < HELD_OUT_SHARE for one in digests], bool)
+    drawn = np.array([int.from_bytes(one[:4], "big") / 2**32 < HELD_OUT_SHARE / 2 for one in digests], bool)
+    drawn[_by_start(sessions)[int(len(sessions) * (1 - HELD_OUT_SHARE / 2)) :]] = True
+    return drawn
+
+
+def _by_start(sessions: Sessions) -> Ints:
+    """Return the numbers of the sessions, oldest first; of two that began at once the first in the log."""
+    began = sessions.times[np.minimum(sessions.offsets[:-1], len(sessions.times) - 1)]
+    return np.argsort(began, kind="stable")
 
 
 def _places(sessions: Sessions, words: NDArray[np.uint32]) -> Places:
     """Return the steps that can be predicted, of evenly drawn sessions when there are too many."""
     lengths = np.diff(sessions.offsets)
-    every = max(1, int(np.maximum(lengths - 1, 0).sum()) // LEARNED_STEPS)
+    every = max(1, math.ceil(int(np.maximum(lengths - 1, 0).sum()) / LEARNED_STEPS))
     session = np.repeat(np.arange(len(sessions)), lengths)
     at = np.arange(len(sessions.steps))
     follows = (at > sessions.offsets[session]) & (session % every == 0)

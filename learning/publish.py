@@ -1,12 +1,9 @@
 """Publishes what was learned: a release is whole or absent, and the same lake gives the same release."""
 
-import hashlib
 from pathlib import Path
 
-import numpy as np
-
 from learning.next_step import Fitted
-from learning.sessions import Sessions, moment
+from learning.sessions import Sessions, digest_of, moment
 from memory.arrays import write_index
 from memory.ports import Registry
 from memory.records import Pattern, Release
@@ -20,29 +17,8 @@ FOLDER = "models/patterns"
 
 def release_id(sessions: Sessions, *, tenant: str, domain: str, embedder: str, advanced: bool) -> str:
     """Return a digest of all that a release is made from."""
-    digest = hashlib.sha256()
-    for part in (
-        str(LEARNER_VERSION),
-        tenant,
-        domain,
-        embedder,
-        str(advanced),
-        *sessions.labels,
-        *sessions.ids,
-        *sessions.user_keys,
-    ):
-        digest.update(part.encode() + b"\x00")
-    for column in (
-        sessions.steps,
-        sessions.times,
-        sessions.offsets,
-        sessions.users,
-        sessions.outcomes,
-        sessions.words,
-        sessions.word_offsets,
-    ):
-        digest.update(np.ascontiguousarray(column).data)
-    return f"r-{digest.hexdigest()[:16]}"
+    digest = digest_of(sessions, str(LEARNER_VERSION), tenant, domain, embedder, str(advanced))
+    return f"r-{digest[:16]}"
 
 
 async def publish(

@@ -1,5 +1,6 @@
 """Sessions as columns: the steps of each in order, with its outcome."""
 
+import hashlib
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -55,7 +56,12 @@ class Sessions:
     word_offsets: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """Step `n` has the words `word_offsets[n]` to `word_offsets[n + 1]`; left out, no step has any."""
 
+    told: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    """When the word fell that decided the outcome (Unix seconds), one a session; left out, always known."""
+
     def __post_init__(self) -> None:
+        if not len(self.told):
+            object.__setattr__(self, "told", np.zeros(len(self.ids)))
         if not len(self.word_offsets):
             object.__setattr__(self, "word_offsets", np.zeros(len(self.steps) + 1, np.int64))
 
@@ -149,7 +155,27 @@ def choose(sessions: Sessions, chosen: Iterable[int]) -> Sessions:
         outcomes=sessions.outcomes[numbers],
         words=sessions.words[words],
         word_offsets=word_offsets,
+        told=sessions.told[numbers],
     )
+
+
+def digest_of(sessions: Sessions, *more: str) -> str:
+    """Return a digest (64 hex digits) of sessions and some texts: equal sessions have an equal one."""
+    digest = hashlib.sha256()
+    for part in (*more, "", *sessions.labels, "", *sessions.ids, "", *sessions.user_keys):
+        digest.update(part.encode() + b"\x00")
+    for column in (
+        sessions.steps,
+        sessions.times,
+        sessions.offsets,
+        sessions.users,
+        sessions.outcomes,
+        sessions.words,
+        sessions.word_offsets,
+        sessions.told,
+    ):
+        digest.update(np.ascontiguousarray(column).data)
+    return digest.hexdigest()
 
 
 def spread(

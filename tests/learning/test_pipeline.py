@@ -1,28 +1,23 @@
 """From lake to release: the same lake gives the same release, and a crash leaves the old one live."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from learning.pipeline import NothingToLearn, learn, preview
-from learning.progress import Progress
-from learning.recorded import RecordedSession, recorded_events
-from learning.reports import LearnPreview, LearnReport
+from learning.pipeline import NothingToLearn
+from learning.recorded import recorded_events
 from memory.arrays import open_pattern_index
 from memory.errors import LakeFileBroken
-from memory.parquet import ParquetLake, open_lake
+from memory.parquet import open_lake
 from memory.ports import Registry
-from memory.records import Analysis, FeedbackGiven, Release, SessionEvent, TurnFinished
+from memory.records import Release, SessionEvent, TurnFinished
 from memory.sqlite import open_store
-from tests.learning.logs import ALARM, ORDER
-
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
+from tests.learning.places import Place, SecondWord, elsewhere, events, session
 
 pytestmark = pytest.mark.anyio
 
@@ -32,94 +27,10 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class SecondWord:
-    """Names a turn after the second word of its question."""
-
-    identity = "second-word:1"
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    async def classify(self, texts: Sequence[str]) -> list[Analysis]:
-        self.count += len(texts)
-        return [Analysis(intent=text.split()[1], intent_confidence=0.9) for text in texts]
-
-
-@dataclass
-class Place:
-    """A state folder with its lake and registry."""
-
-    folder: Path
-    lake: ParquetLake
-    registry: Registry
-
-    async def learn(
-        self,
-        *,
-        registry: Registry | None = None,
-        classifier: SecondWord | None = None,
-        now: datetime = NOW,
-        on_progress: Progress = lambda *_: None,
-        due_after: int | None = None,
-    ) -> LearnReport:
-        return await learn(
-            self.lake,
-            registry or self.registry,
-            classifier or SecondWord(),
-            tenant="acme",
-            domain="pumps",
-            folder=self.folder,
-            embedder="letters:1",
-            advanced=True,
-            now=now,
-            on_progress=on_progress,
-            due_after=due_after,
-        )
-
-    async def preview(self) -> LearnPreview:
-        return await preview(
-            self.lake,
-            self.registry,
-            SecondWord(),
-            tenant="acme",
-            domain="pumps",
-            folder=self.folder,
-            embedder="letters:1",
-            advanced=True,
-            now=NOW,
-            on_progress=lambda *_: None,
-        )
-
-    async def live(self) -> Release:
-        found = await self.registry.live("pumps")
-        assert found is not None
-        return found
-
-    def written(self) -> dict[str, int]:
-        files = (path for path in self.folder.rglob("*") if path.is_file() and "sqlite" not in path.name)
-        return {str(file): file.stat().st_mtime_ns for file in files}
-
-
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     with open_store(tmp_path / "store.sqlite") as store:
         yield Place(tmp_path, open_lake(tmp_path / "lake"), store.registry("acme"))
-
-
-def session(number: int, labels: Sequence[str] = ALARM) -> RecordedSession:
-    return RecordedSession(
-        session_id=f"session-{number}",
-        user_id=f"user-{number % 12}",
-        labels=list(labels),
-        texts=[f"about {label} please" for label in labels],
-        start=1e9 + number * 86_400,
-        success=number % 4 > 0,
-    )
-
-
-def events(first: int, last: int) -> list[SessionEvent]:
-    sessions = [session(number, ALARM if number % 3 else ORDER) for number in range(first, last)]
-    return [event for one in sessions for event in recorded_events(one, tenant="acme", domain="pumps")]
 
 
 async def test_what_is_learned_goes_live_and_answers(place: Place) -> None:
@@ -307,122 +218,6 @@ async def test_a_release_whose_files_are_damaged_is_written_again(place: Place, 
 
     assert (again.is_new, again.release_id) == (True, first.release_id)
     open_pattern_index(place.folder / (await place.live()).path)
-
-
-# --- day by day --------------------------------------------------------------------------------------
-
-
-def content(place: Place, report: LearnReport) -> dict[str, bytes]:
-    folder = place.folder / "models/patterns" / report.release_id
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-
-
-def elsewhere(place: Place, name: str) -> Place:
-    """A state folder that knows nothing, on the same lake."""
-    return Place(place.folder / name, place.lake, place.registry)
-
-
-async def test_day_by_day_gives_the_release_of_a_full_run_byte_for_byte(place: Place) -> None:
-    log = events(0, 60)
-    late = [events(3, 4)[1], *events(20, 21)[2:]]  # turns of old sessions, and how one of them ended
-    log = [event for event in log if event not in late]
-    random.Random(5).shuffle(log)
-    days = [log[:80], log[60:150], [*log[140:], *events(60, 61)], [*late, *log[:9], said_of(7)]]
-
-    for number, day in enumerate(days):
-        await place.lake.write(day)
-        daily = await place.learn()
-        fresh = elsewhere(place, f"fresh-{number}")
-        full = await fresh.learn()
-
-        assert (daily.release_id, daily.files) == (full.release_id, full.files)
-        assert content(place, daily) == content(fresh, full)
-        assert 0 < daily.new_files <= full.new_files
-    assert daily.new_files < full.new_files
-
-
-def said_of(number: int) -> SessionEvent:
-    return FeedbackGiven(
-        event_id=f"late-{number}",
-        session_id=f"session-{number}",
-        tenant="acme",
-        domain="pumps",
-        user="0" * 16,
-        turn=1,
-        seq=0,
-        at=NOW,
-        resolved=False,
-    )
-
-
-def forget(kept: Path) -> None:
-    kept.unlink()
-
-
-def flip(kept: Path) -> None:
-    body = bytearray(kept.read_bytes())
-    body[len(body) // 2] ^= 1
-    kept.write_bytes(body)
-
-
-def shorten(kept: Path) -> None:
-    kept.write_bytes(kept.read_bytes()[:100])
-
-
-def empty(kept: Path) -> None:
-    kept.write_bytes(b"{}")
-
-
-@pytest.mark.parametrize("kind", ["manifest.json", "*.arrow"])
-@pytest.mark.parametrize("damage", [forget, flip, shorten, empty])
-async def test_what_is_kept_between_runs_is_only_a_shortcut(
-    place: Place, kind: str, damage: Callable[[Path], None]
-) -> None:
-    await place.lake.write(events(0, 60))
-    await place.learn()
-    await place.lake.write(events(60, 64))
-    [kept] = (place.folder / "learning/events").rglob(kind)
-    damage(kept)
-
-    again = await place.learn()
-
-    assert again.new_files == again.files
-    assert again.release_id == (await elsewhere(place, "fresh").learn()).release_id
-    assert (await place.learn()).new_files == 0
-
-
-async def test_a_file_taken_out_of_the_lake_is_out_of_what_is_learned(place: Place) -> None:
-    await place.lake.write(events(0, 60))
-    first = await place.learn()
-    before = set(await place.lake.files())
-    await place.lake.write(events(60, 90))
-    await place.learn()
-    for file in set(await place.lake.files()) - before:
-        (place.folder / "lake" / file.name).unlink()
-
-    assert (await place.learn()).release_id == first.release_id
-
-
-async def test_another_classifier_names_everything_anew(place: Place) -> None:
-    nameless = {"intent": "none", "topic": None, "label_source": "none"}
-    log = [e.model_copy(update=nameless) if isinstance(e, TurnFinished) else e for e in events(0, 60)]
-    await place.lake.write(log)
-    first = await place.learn()
-
-    second = await place.learn(classifier=ThirdWord())
-
-    assert (first.classified, second.classified) == (220, 220)
-    assert second.release_id != first.release_id
-    assert (await place.learn()).release_id == first.release_id
-
-
-class ThirdWord(SecondWord):
-    """Names a turn after the third word of its question."""
-
-    identity = "third-word:1"
-
-    async def classify(self, texts: Sequence[str]) -> list[Analysis]:
-        return [Analysis(intent=text.split()[2], intent_confidence=0.9) for text in texts]
 
 
 # --- looking on --------------------------------------------------------------------------------------
