@@ -29,8 +29,9 @@ FAILURE_WEIGHT = 0.3
 """What a failure told right or wrong weighs against the next label."""
 
 THREADS = 2
-SHARES = [(HIDDEN * n // THREADS, HIDDEN * (n + 1) // THREADS) for n in range(THREADS)]
-"""Hidden units of each thread: none writes what another reads, so the result does not depend on them."""
+UNITS = HIDDEN // THREADS
+"""Hidden units of each thread: none writes what another reads, so the result does not depend on them. A
+constant, since a loop of known length is compiled to a fraction of the instructions."""
 
 Column = NDArray[Any]
 Floats = NDArray[np.float32]
@@ -64,6 +65,8 @@ class Trained(NamedTuple):
     """A network as it was trained, in float32."""
 
     vectors: Floats
+    """(threads, F, units of a thread)"""
+
     layers: Layers
 
 
@@ -93,7 +96,7 @@ def train(
 ) -> Trained:
     """Train until about `visits` of some rows were looked at; the same arguments give the same network."""
     rng = np.random.default_rng(seed)
-    vectors = rng.standard_normal((features, HIDDEN), np.float32) * np.float32(0.05)
+    vectors = rng.standard_normal((THREADS, features, UNITS), np.float32) * np.float32(0.05)
     moved = np.zeros((THREADS, features), np.float32)
     layers = _fresh(labels, rng)
     means, squares = (Layers(*(np.zeros_like(layer) for layer in layers)) for _ in range(2))
@@ -123,26 +126,27 @@ def _batches(rows: Ints, count: int, rng: np.random.Generator) -> Iterator[Ints]
 
 
 def _summed(vectors: Floats, clued: Clued, pool: ThreadPoolExecutor) -> Floats:
-    """Sum the clue vectors of each row; each thread has its share of the hidden units."""
-    summed = np.empty((len(clued.rows), HIDDEN), np.float32)
+    """Return the sum of the clue vectors of each row (B, H)."""
+    parts = np.zeros((THREADS, len(clued.rows), UNITS), np.float32)
     jobs = [
-        pool.submit(_sum, vectors, *clued.clues, clued.rows, clued.kept, summed, low, high)
-        for low, high in SHARES
+        pool.submit(_sum, part, *clued.clues, clued.rows, clued.kept, into)
+        for part, into in zip(vectors, parts, strict=True)
     ]
     for job in jobs:
         job.result()
-    return summed
+    return np.concatenate(parts, axis=1)
 
 
 def _move_all(
     vectors: Floats, moved: Floats, clued: Clued, back: Floats, rate: np.float32, pool: ThreadPoolExecutor
 ) -> None:
     """Move the clue vectors in place."""
+    gradients = np.split(back, THREADS, axis=1)
     jobs = [
         pool.submit(
-            _move, vectors, moved[number], *clued.clues, clued.rows, clued.kept, back, rate, low, high
+            _move, part, far, *clued.clues, clued.rows, clued.kept, np.ascontiguousarray(gradient), rate
         )
-        for number, (low, high) in enumerate(SHARES)
+        for part, far, gradient in zip(vectors, moved, gradients, strict=True)
     ]
     for job in jobs:
         job.result()
@@ -232,19 +236,15 @@ def _sum(
     batch: Column,
     kept: Column,
     summed: Column,
-    low: int,
-    high: int,
 ) -> None:
-    """Sum the clue vectors of each row, in the units from `low` to `high`."""
+    """Add the clue vectors of each row, in the units of one thread."""
     for n in range(len(batch)):
-        row = summed[n]
-        row[low:high] = 0
         first = starts[batch[n]]
         for at in range(first, starts[batch[n] + 1]):
             if kept[at - first, n]:
-                vector, weight = vectors[features[at]], weights[at]
-                for unit in range(low, high):
-                    row[unit] += weight * vector[unit]
+                clue, weight = features[at], weights[at]
+                for unit in range(UNITS):
+                    summed[n, unit] += weight * vectors[clue, unit]
 
 
 @compiled
@@ -256,32 +256,29 @@ def _move(
     starts: Column,
     batch: Column,
     kept: Column,
-    back: Column,
+    gradients: Column,
     rate: np.float32,
-    low: int,
-    high: int,
 ) -> None:
     """Move the clue vectors against their gradients, each by how much it has moved before."""
     for n in range(len(batch)):
-        gradient = back[n]
         length = np.float32(0)
-        for unit in range(low, high):
-            length += gradient[unit] * gradient[unit]
-        length /= high - low
+        for unit in range(UNITS):
+            length += gradients[n, unit] * gradients[n, unit]
+        length /= np.float32(UNITS)
         first = starts[batch[n]]
         for at in range(first, starts[batch[n] + 1]):
             if kept[at - first, n]:
                 clue, weight = features[at], weights[at]
                 moved[clue] += weight * weight * length
                 step = rate * weight / np.sqrt(moved[clue] + np.float32(1e-8))
-                vector = vectors[clue]
-                for unit in range(low, high):
-                    vector[unit] -= step * gradient[unit]
+                for unit in range(UNITS):
+                    vectors[clue, unit] -= step * gradients[n, unit]
 
 
 def finish(trained: Trained, words: NDArray[np.uint32]) -> Network:
     """Return what a release serves."""
-    return Network(trained.vectors.astype(np.float16), *trained.layers, words)
+    vectors = np.concatenate(trained.vectors.astype(np.float16), axis=1)
+    return Network(vectors, *trained.layers, words)
 
 
 def scores(trained: Trained, clues: StepClues, rows: Ints) -> tuple[Floats, Floats]:
