@@ -28,8 +28,11 @@ from memory.clues import layout
 from memory.contexts import Contexts, failure_rate, find_chain, interpolate
 
 HELD_OUT_SHARE = 0.15
-"""Share of sessions (0 to 1) that tuning and metrics are measured on: half of them the newest, since what is
-learned is asked about tomorrow, half drawn from all, since the newest may be of one kind."""
+"""Share of sessions (0 to 1) that tuning and metrics are measured on."""
+
+NEWEST_PART = 0.5
+"""Part of them (0 to 1) that are the newest, since what is learned is asked about tomorrow; the others are
+drawn from all, since the newest may be of one kind. Where no session has a time all are drawn."""
 
 FEW_SESSIONS = 40
 """With fewer sessions nothing is held out, no network is trained, and the cautious tuning is taken."""
@@ -120,7 +123,7 @@ def _settled(sessions: Sessions) -> Sessions:
         return sessions
     grown = math.floor(math.log(len(sessions) / SETTLED_FROM, GROWTH) + 1e-9)
     count = min(len(sessions), math.ceil(SETTLED_FROM * GROWTH**grown))
-    settled = choose(sessions, np.sort(_by_start(sessions)[:count]))
+    settled = choose(sessions, np.sort(np.argsort(_starts(sessions), kind="stable")[:count]))
     newest = settled.times[settled.offsets[:-1][np.diff(settled.offsets) > 0]].max(initial=0)
     return replace(
         settled, outcomes=np.where(settled.told <= newest, settled.outcomes, UNKNOWN).astype(np.int8)
@@ -162,16 +165,18 @@ def _tune_and_train(shared: Sessions) -> Chosen:
 
 def is_held(sessions: Sessions) -> NDArray[np.bool_]:
     """Mark the held-out sessions; those drawn are drawn by a digest of their ids, always the same."""
+    began = _starts(sessions)
+    newest = HELD_OUT_SHARE * NEWEST_PART if began.min() < began.max() else 0.0
     digests = [hashlib.sha256(session_id.encode()).digest() for session_id in sessions.ids]
-    drawn = np.array([int.from_bytes(one[:4], "big") / 2**32 < HELD_OUT_SHARE / 2 for one in digests], bool)
-    drawn[_by_start(sessions)[int(len(sessions) * (1 - HELD_OUT_SHARE / 2)) :]] = True
-    return drawn
+    draws = np.array([int.from_bytes(one[:4], "big") / 2**32 for one in digests])
+    held: NDArray[np.bool_] = draws < HELD_OUT_SHARE - newest
+    held[np.argsort(began, kind="stable")[math.ceil(len(sessions) * (1 - newest)) :]] = True
+    return held
 
 
-def _by_start(sessions: Sessions) -> Ints:
-    """Return the numbers of the sessions, oldest first; of two that began at once the first in the log."""
-    began = sessions.times[np.minimum(sessions.offsets[:-1], len(sessions.times) - 1)]
-    return np.argsort(began, kind="stable")
+def _starts(sessions: Sessions) -> NDArray[np.float64]:
+    """Return when each session began (Unix seconds)."""
+    return sessions.times[np.minimum(sessions.offsets[:-1], len(sessions.times) - 1)]
 
 
 def _places(sessions: Sessions, words: NDArray[np.uint32]) -> Places:
