@@ -5,7 +5,7 @@ the output (Adam; Kingma and Ba 2015), dropout on clues and units (Srivastava et
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ LAYER_RATE = 2e-3
 RISE = 0.05
 """Learning rates at their highest; they rise over this share of a training and fall as a cosine."""
 
-CLUE_DROPOUT = 0.15
+CLUE_DROPOUT = 0.25
 UNIT_DROPOUT = 0.4
 FAILURE_WEIGHT = 0.3
 """What a failure told right or wrong weighs against the next label."""
@@ -275,24 +275,36 @@ def _move(
                     vectors[clue, unit] -= step * gradients[n, unit]
 
 
-def finish(trained: Trained, words: NDArray[np.uint32]) -> Network:
-    """Return what a release serves."""
-    vectors = np.concatenate(trained.vectors.astype(np.float16), axis=1)
-    return Network(vectors, *trained.layers, words)
+def finish(members: Sequence[Trained], words: NDArray[np.uint32]) -> Network:
+    """Return what a release serves: one network whose scores are the mean of those of its members."""
+    layers = [member.layers for member in members]
+    size = HIDDEN * len(members)
+    middle = np.zeros((size, size), np.float32)
+    for number, layer in enumerate(layers):
+        own = slice(number * HIDDEN, (number + 1) * HIDDEN)
+        middle[own, own] = layer.middle
+    parts = [part.astype(np.float16) for member in members for part in member.vectors]
+    return Network(
+        vectors=np.concatenate(parts, axis=1),
+        bias=np.concatenate([layer.bias for layer in layers]),
+        middle=middle,
+        middle_bias=np.concatenate([layer.middle_bias for layer in layers]),
+        out=np.concatenate([layer.out for layer in layers]) / np.float32(len(members)),
+        out_bias=np.mean([layer.out_bias for layer in layers], axis=0),
+        words=words,
+    )
 
 
-def scores(trained: Trained, clues: StepClues, rows: Ints) -> tuple[Floats, Floats]:
-    """Return the scores of labels (R, L) (log chances but for one number a row) and of failure (R,)."""
-    layers = trained.layers
-    labels = np.empty((len(rows), len(layers.out_bias) - 1), np.float32)
-    failure = np.empty(len(rows), np.float32)
+def scores(members: Sequence[Trained], clues: StepClues, rows: Ints) -> tuple[Floats, Floats]:
+    """Return scores of labels (R, L), log chances but for a number a row, and chances of failure (R,)."""
+    found = np.zeros((len(rows), len(members[0].layers.out_bias)), np.float32)
     with ThreadPoolExecutor(THREADS) as pool:
-        for start in range(0, len(rows), BATCH):
-            batch = rows[start : start + BATCH]
-            kept = np.ones((_widest(clues, batch), len(batch)), bool)
-            hidden = np.maximum(_summed(trained.vectors, Clued(clues, batch, kept), pool) + layers.bias, 0)
-            hidden += np.maximum(hidden @ layers.middle + layers.middle_bias, 0)
-            found: Floats = hidden @ layers.out + layers.out_bias
-            labels[start : start + BATCH] = found[:, :-1]
-            failure[start : start + BATCH] = _logistic(found[:, -1])
-    return labels, failure
+        for vectors, layers in members:
+            for start in range(0, len(rows), BATCH):
+                batch = rows[start : start + BATCH]
+                kept = np.ones((_widest(clues, batch), len(batch)), bool)
+                hidden = np.maximum(_summed(vectors, Clued(clues, batch, kept), pool) + layers.bias, 0)
+                hidden += np.maximum(hidden @ layers.middle + layers.middle_bias, 0)
+                found[start : start + BATCH] += hidden @ layers.out + layers.out_bias
+    found /= np.float32(len(members))
+    return found[:, :-1], _logistic(found[:, -1])

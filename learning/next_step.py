@@ -43,7 +43,10 @@ MEASURED_STEPS = 8_000
 SHARES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Weights of the network that are tried."""
 
-EPOCHS = 5
+MEMBERS = 2
+"""Networks whose scores are averaged: where one is too sure by chance, the other is not."""
+
+EPOCHS = 6
 VISITS_AT_LEAST, VISITS_AT_MOST = 20_000, 500_000
 """Looks at a step in one training: `EPOCHS` times each, more on short logs, fewer on long ones."""
 
@@ -211,24 +214,20 @@ def _may_teach(sessions: Sessions, at: Ints) -> NDArray[np.bool_]:
     return marks & (sessions.steps[at] < len(sessions.labels))
 
 
-def _train(places: Places, rows: Ints, sessions: Sessions, words: NDArray[np.uint32]) -> Trained:
+def _train(places: Places, rows: Ints, sessions: Sessions, words: NDArray[np.uint32]) -> list[Trained]:
     visits = max(EPOCHS * len(rows), min(EPOCHS_AT_MOST * len(rows), VISITS_AT_LEAST))
-    where = layout(len(sessions.labels), len(words))
-    return train(
-        places.clues,
-        places.targets,
-        rows,
-        where.size,
-        len(sessions.labels),
-        visits=min(visits, VISITS_AT_MOST),
-        seed=0,
-    )
+    visits = min(visits, VISITS_AT_MOST)
+    clues, targets, labels = places.clues, places.targets, len(sessions.labels)
+    features = layout(labels, len(words)).size
+    return [
+        train(clues, targets, rows, features, labels, visits=visits, seed=seed) for seed in range(MEMBERS)
+    ]
 
 
 # --- tuning ----------------------------------------------------------------------------------------
 
 
-def _ask(sessions: Sessions, places: Places, asked: Ints, contexts: Contexts, trial: Trained) -> Told:
+def _ask(sessions: Sessions, places: Places, asked: Ints, contexts: Contexts, trial: list[Trained]) -> Told:
     """Ask counts and network for held-out steps."""
     labels = len(sessions.labels)
     counted = np.empty((len(asked), labels))
