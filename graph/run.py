@@ -173,6 +173,8 @@ def _record_turn(
         confidence=reply.intent_confidence or 0.0,
         label_source=reply.skills.get("classify", "none"),
         guidance=reply.guidance,
+        withheld=state.get("withheld") or [],
+        holdout_share=None if reply.guidance.arm == "off" else context.services.holdout_share,
         hit=reply.hit,
         verdict=reply.verdict,
         duration_ms=reply.duration_ms,

@@ -18,6 +18,7 @@ from memory.records import (
     PassageHit,
     Profile,
     ReplyKind,
+    Suggestion,
     Verdict,
 )
 from tools.catalog import Tool, ToolResult
@@ -71,6 +72,9 @@ class GraphState:
     """The question must be clarified, or a person brought in, before it can be answered."""
 
     guidance: Guidance | None = None
+    withheld: list[Suggestion] = field(default_factory=list)
+    """What the hold-out arm would have been shown; only the turn's record may read it."""
+
     search_query: str = ""
     """What the retriever looks for."""
 
@@ -131,6 +135,7 @@ class GraphUpdate(TypedDict, total=False):
     analysis: Analysis
     is_unclear: bool
     guidance: Guidance
+    withheld: list[Suggestion]
     search_query: str
     passages: list[PassageHit]
     cases: list[Case]

@@ -152,6 +152,9 @@ class ParquetLake:
     async def columns(self, file: LakeFile, *, tenant: str, domain: str) -> pa.Table:
         return await asyncio.to_thread(_columns, self._folder / file.name, tenant, domain)
 
+    async def guided_turns(self, file: LakeFile, *, tenant: str, domain: str) -> list[TurnFinished]:
+        return await asyncio.to_thread(_guided_turns, self._folder / file.name, tenant, domain)
+
     async def session(self, session_id: str, *, tenant: str) -> AsyncIterator[SessionEvent]:
         wanted = (ds.field("session_id") == session_id) & (ds.field("tenant") == tenant)
         found = [event async for event in self._read(EVENTS, wanted)]
@@ -247,6 +250,17 @@ def _columns(file: Path, tenant: str, domain: str) -> pa.Table:
         found = data.to_table(columns=[*there, *(["body"] if absent else [])], filter=wanted)
         made = _from_bodies(found.column("body").to_pylist(), absent, types) if absent else {}
         return pa.table({name: made.get(name, _cast(found, name, types)) for name in COLUMNS})
+
+
+def _guided_turns(file: Path, tenant: str, domain: str) -> list[TurnFinished]:
+    """Return the turns of sessions with an arm; only their rows are decoded."""
+    wanted = (ds.field("tenant") == tenant) & (ds.field("domain") == domain)
+    wanted &= ds.field("kind") == "turn_finished"
+    with _told(file):
+        if "arm" in ds.dataset(str(file), format=FORMAT, partitioning=None).schema.names:
+            wanted &= ds.field("arm") != "off"
+    found = [event for batch in _batches([file], wanted) for event in batch]
+    return [one for one in found if isinstance(one, TurnFinished) and one.guidance.arm != "off"]
 
 
 def _cast(found: pa.Table, name: str, types: Mapping[str, pa.DataType]) -> pa.ChunkedArray | None:

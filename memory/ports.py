@@ -16,6 +16,7 @@ from memory.records import (
     Release,
     SessionEvent,
     Suggestion,
+    TurnFinished,
 )
 
 if TYPE_CHECKING:  # nobody pays for Arrow who only names a port
@@ -63,6 +64,14 @@ class Lake(Protocol):
         Columns: `event_id`, `kind`, `session_id`, `user`, `turn`, `seq`, `at` (UTC, microseconds), never
         null; `query`, `reply_kind`, `intent`, `topic`, `label_source`, `verdict`, `rating`, `resolved`,
         `outcome`, null where they do not apply.
+
+        Raises:
+            LakeFileBroken: it is damaged, or was not written by a lake.
+        """
+        ...
+
+    async def guided_turns(self, file: LakeFile, *, tenant: str, domain: str) -> list[TurnFinished]:
+        """Return the turns of a file whose session was guided or held out, in no order, repeats and all.
 
         Raises:
             LakeFileBroken: it is damaged, or was not written by a lake.

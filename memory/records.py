@@ -397,6 +397,12 @@ class TurnFinished(Event):
     """Who gave intent and topic: `recorded`, or the identity of a classifier."""
 
     guidance: Guidance = Guidance()
+    withheld: list[Suggestion] = []
+    """What the hold-out arm would have been shown; nobody saw it and nothing used it."""
+
+    holdout_share: float | None = None
+    """Chance (0 to 1) with which the session's arm was drawn as `holdout`; `None` when none was drawn."""
+
     hit: bool | None = None
     """Whether the last turn's guidance named this step; `None` when there was none."""
 

@@ -44,7 +44,9 @@ async def query_transformer(state: GraphState, context: GraphContext) -> GraphUp
     unclear is understood by it, or stays unclear.
     """
     arm, leans = _arm(context), _leans_on_session(state, context.services.domain)
-    guidance = await _guide(state, context, leans) if arm == "guided" else Guidance(arm=arm)
+    guidance = Guidance() if arm == "off" else await _guide(state, context, leans)
+    if arm == "holdout":
+        return _withhold(state, context, guidance, leans)
     if not state.is_unclear:
         query = _search_query(state, context.services.domain, guidance.led_by, leans)
         return {"guidance": guidance, "hit": _hit(state), "search_query": query}
@@ -58,6 +60,18 @@ async def query_transformer(state: GraphState, context: GraphContext) -> GraphUp
         "classified_by": f"guidance:{guidance.led_by.pattern_id}",
         "search_query": _search_query(state, context.services.domain, guidance.led_by, leans),
     }
+
+
+def _withhold(state: GraphState, context: GraphContext, guidance: Guidance, leans: bool) -> GraphUpdate:
+    """Go on as if there were no patterns, and note what they would have said, to compare like with like."""
+    found: GraphUpdate = {
+        "guidance": guidance.model_copy(update={"arm": "holdout", "suggestions": [], "led_by": None}),
+        "withheld": guidance.suggestions,
+    }
+    if not state.is_unclear:
+        found["hit"] = _hit(state)
+        found["search_query"] = _search_query(state, context.services.domain, None, leans)
+    return found
 
 
 def _arm(context: GraphContext) -> Arm:

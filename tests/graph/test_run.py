@@ -12,6 +12,7 @@ from memory.records import (
     Draft,
     GuidanceGiven,
     NodeFinished,
+    PassageHit,
     SessionEvent,
     TurnFinished,
     TurnStarted,
@@ -20,7 +21,7 @@ from memory.records import (
 )
 from nodes.local_judge import LocalJudge
 from nodes.local_writer import LocalWriter
-from tests.turns import DOMAIN, Habits, Scripted, open_bench
+from tests.turns import DOMAIN, PASSAGES, Habits, Scripted, Words, open_bench
 
 pytestmark = pytest.mark.anyio
 
@@ -146,14 +147,42 @@ async def test_guidance_is_given_and_the_next_turn_says_whether_it_hit(tmp_path:
     assert {event.release for event in events} == {"r1"}
 
 
-async def test_the_holdout_arm_is_shown_nothing(tmp_path: Path) -> None:
-    habits = Habits()
+async def test_the_holdout_arm_is_shown_nothing_but_its_record_holds_what_was_withheld(
+    tmp_path: Path,
+) -> None:
+    habits = Habits(label="told/nobody")
     async with open_bench(tmp_path, patterns=habits, holdout_share=1.0) as bench:
-        reply = await bench.ask(LEAK)
+        reply, again = await bench.ask(LEAK), await bench.ask(LEAK)
+        events = await bench.events()
+        turns = [event for event in events if isinstance(event, TurnFinished)]
 
-    assert reply.guidance.arm == "holdout"
-    assert reply.guidance.suggestions == []
-    assert habits.flows == []
+    assert (reply.guidance.arm, reply.guidance.suggestions) == ("holdout", [])
+    assert [one.pattern_id for one in turns[0].withheld] == ["p-1"]
+    assert (turns[0].guidance.suggestions, turns[0].holdout_share) == ([], 1.0)
+    assert again.hit is None  # nothing was remembered as suggested
+    seen = [reply.model_dump_json(), again.model_dump_json(), *map(str, bench.streamed)]
+    assert not any("told/nobody" in one for one in seen)
+
+
+async def test_nothing_withheld_reaches_the_writer_or_the_search(tmp_path: Path) -> None:
+    searched: list[str] = []
+
+    class Watched(Words):
+        async def search(self, query: str, *, k: int) -> list[PassageHit]:
+            searched.append(query)
+            return await super().search(query, k=k)
+
+    written: dict[float, list[str]] = {}
+    for share in (1.0, 0.0):
+        patterns = Habits() if share else None
+        (tmp_path / str(share)).mkdir()
+        async with open_bench(
+            tmp_path / str(share), knowledge=Watched(PASSAGES), patterns=patterns, holdout_share=share
+        ) as bench:
+            written[share] = [(await bench.ask(query)).reply for query in (LEAK, "And then?")]
+
+    assert written[1.0] == written[0.0]
+    assert searched[:2] == searched[2:]
 
 
 async def test_an_unclear_follow_up_is_answered_when_patterns_say_what_comes_next(tmp_path: Path) -> None:
