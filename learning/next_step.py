@@ -25,7 +25,7 @@ from learning.sessions import SOLVED, UNKNOWN, Sessions, choose
 from learning.words import known_words, number_words
 from memory.arrays import Curve, Model, Risk, Tuning, mixed
 from memory.clues import layout
-from memory.contexts import Contexts, failure_rate, find_chain, interpolate
+from memory.contexts import Contexts, failure_rate, find_chain, interpolate, popularity
 
 HELD_OUT_SHARE = 0.15
 """Share of sessions (0 to 1) that tuning and metrics are measured on."""
@@ -230,7 +230,7 @@ def _train(places: Places, rows: Ints, sessions: Sessions, words: NDArray[np.uin
 def _ask(sessions: Sessions, places: Places, asked: Ints, contexts: Contexts, trial: list[Trained]) -> Told:
     """Ask counts and network for held-out steps."""
     labels = len(sessions.labels)
-    counted = np.empty((len(asked), labels))
+    counted, popular = np.empty((len(asked), labels)), popularity(contexts, labels)
     failure = np.full(len(asked), np.nan)
     for n, row in enumerate(asked):
         begin, at = int(sessions.offsets[places.session[row]]), int(places.at[row])
@@ -238,7 +238,7 @@ def _ask(sessions: Sessions, places: Places, asked: Ints, contexts: Contexts, tr
             step + 1 if step < labels else -1 for step in sessions.steps[max(begin, at - 8) : at].tolist()
         ]
         chain = find_chain(contexts, steps)
-        counted[n] = interpolate(contexts, chain, labels)
+        counted[n] = interpolate(contexts, chain, popular)
         rate = failure_rate(contexts, chain)
         failure[n] = np.nan if rate is None else rate
     learned, learned_failure = scores(trial, places.clues, asked)

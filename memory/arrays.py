@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory.clues import Layout, find_clues, layout
-from memory.contexts import Contexts, Link, failure_rate, find_chain, find_evidence, interpolate
+from memory.contexts import (
+    Contexts,
+    Link,
+    failure_rate,
+    find_chain,
+    find_evidence,
+    interpolate,
+    popularity,
+)
 from memory.errors import AgentError, StorageFailed
 from memory.histories import Histories, history_of
 from memory.ids import make_pattern_id
@@ -117,6 +125,7 @@ class ArrayPatternIndex:
         network = model.network
         self._layout = layout(len(model.network_labels), len(network.words)) if network else None
         self._outputs = {int(number) + 1: n for n, number in enumerate(model.network_labels, 1)}
+        self._popular = popularity(model.contexts, len(model.labels))
         self._is_same = len(self._outputs) == len(model.labels)
 
     async def match(
@@ -199,7 +208,7 @@ class ArrayPatternIndex:
 
     def _chances(self, chain: Sequence[Link], said: Forecast | None) -> Chances:
         """Mix what contexts and network say; what the network cannot name is left to the contexts."""
-        counted = interpolate(self._model.contexts, chain, len(self._model.labels))
+        counted = interpolate(self._model.contexts, chain, self._popular)
         if said is None:
             return counted
         if self._is_same:
@@ -366,4 +375,4 @@ def _read_model(folder: Path, about: dict[str, Any]) -> Model:
 def _map(file: Path) -> Column:
     is_small = file.stat().st_size < SMALL_BYTES
     column: Column = np.load(file, mmap_mode=None if is_small else "r", allow_pickle=False)
-    return column
+    return column.view(np.ndarray)  # reading through `memmap` itself costs several times as much

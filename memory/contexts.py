@@ -84,7 +84,7 @@ class Evidence(NamedTuple):
 
 
 def find_chain(contexts: Contexts, steps: Sequence[int]) -> list[Link]:
-    """Return the known contexts that end a flow, shortest first.
+    """Return the known contexts that end a flow, shortest first; the one without steps is always known.
 
     `steps` are numbers of labels from 1, oldest first, below 0 for an unknown one.
     """
@@ -105,18 +105,30 @@ def find_chain(contexts: Contexts, steps: Sequence[int]) -> list[Link]:
     return found
 
 
-def interpolate(contexts: Contexts, chain: Sequence[Link], labels: int) -> NDArray[np.float64]:
-    """Return the chance of each label, from the longest context down; what is left is spread evenly.
+def popularity(contexts: Contexts, labels: int) -> NDArray[np.float64]:
+    """Return the chance of each label (L,) after no step at all; what is left is spread evenly.
 
     Without labels, which is how a log of few users looks to others, there is nothing to spread it on.
     """
-    chances: NDArray[np.float64] = np.zeros(labels)
+    row = int(contexts.keys.searchsorted(np.uint64(EMPTY_KEY)))
+    chances = np.full(labels, float(contexts.left[row]) / max(labels, 1))
+    start, end = int(contexts.starts[row]), int(contexts.starts[row + 1])
+    chances[contexts.labels[start:end]] += contexts.shares[start:end]
+    return chances
+
+
+def interpolate(
+    contexts: Contexts, chain: Sequence[Link], popular: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the chance of each label (L,), from the longest context down to `popular`."""
+    chances = np.zeros_like(popular)
     mass = 1.0
-    for row, _ in reversed(chain):
+    for row, _ in chain[:0:-1]:
         start, end = int(contexts.starts[row]), int(contexts.starts[row + 1])
         chances[contexts.labels[start:end]] += mass * contexts.shares[start:end]
         mass *= float(contexts.left[row])
-    return chances + mass / max(labels, 1)
+    chances += mass * popular
+    return chances
 
 
 def find_evidence(contexts: Contexts, chain: Sequence[Link], label: int) -> Evidence | None:

@@ -48,10 +48,15 @@ class Forecast(NamedTuple):
 
 def forecast(network: Network, clues: Clues) -> Forecast:
     """Return what the clues say."""
-    summed = np.array(clues.weights, np.float32) @ network.vectors[clues.features].astype(np.float32)
-    hidden = np.maximum(summed + network.bias, 0)
-    hidden = hidden + np.maximum(hidden @ network.middle + network.middle_bias, 0)
-    scores = hidden @ network.out + network.out_bias
+    vectors = network.vectors.take(clues.features, axis=0).astype(np.float32)
+    hidden = np.array(clues.weights, np.float32) @ vectors
+    hidden += network.bias
+    np.maximum(hidden, 0, out=hidden)
+    inner = hidden @ network.middle
+    inner += network.middle_bias
+    hidden += np.maximum(inner, 0, out=inner)
+    scores = hidden @ network.out
+    scores += network.out_bias
     return Forecast(scores[:-1], (1 + math.tanh(float(scores[-1]) / 2)) / 2)
 
 
