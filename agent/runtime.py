@@ -17,6 +17,8 @@ from domains.loader import domain_names
 from graph.run import TurnGraph, run_turn, thread_id
 from graph.state import Services
 from learning.datasets import ModelKind, TrainingData
+from learning.demotion import Decisions, load_decisions, put_back, store_decisions
+from learning.effect import EffectReport, measure
 from learning.findings import FlowReport
 from learning.flows import analyse, between
 from learning.intents import BatchClassifier
@@ -25,6 +27,8 @@ from learning.pipeline import learn, preview, read_sessions
 from learning.preparing import prepare_examples, prepare_sessions
 from learning.progress import Progress
 from learning.reports import LearnPreview, LearnReport
+from learning.sessions import Sessions
+from learning.trials import read_turns, trials
 from memory.errors import StorageFailed
 from memory.ids import make_event_id
 from memory.onnx import embedder_identity
@@ -327,6 +331,46 @@ class Runtime:
             return services.local.classifier
         return BatchModelClassifier(model, self.settings.model, services.domain)
 
+    async def sessions(self, domain: str, on_progress: Progress) -> Sessions:
+        """Return the sessions of a domain of the settings' tenant, as the learner sees them.
+
+        Raises:
+            NothingToLearn: there are none yet.
+        """
+        await self.drain()
+        parts, tenant = self._parts, self.settings.tenant
+        return await read_sessions(
+            parts.lake,
+            self._learner(await parts.services(domain, tenant)),
+            tenant=tenant,
+            domain=domain,
+            folder=self.settings.state_dir,
+            now=parts.now(),
+            on_progress=on_progress,
+        )
+
+    async def effect(self, domain: str, on_progress: Progress) -> tuple[EffectReport, Decisions]:
+        """Return what guidance is worth in a domain of the settings' tenant, and what is out of service.
+
+        Raises:
+            NothingToLearn: there are no sessions yet.
+        """
+        sessions, tenant = await self.sessions(domain, on_progress), self.settings.tenant
+        turns = await read_turns(self._parts.lake, tenant=tenant, domain=domain)
+        on_progress("effect", 0, 1, "comparing the arms")
+        known = load_decisions(self.settings.state_dir, tenant=tenant, domain=domain)
+        found = await asyncio.to_thread(trials, turns, sessions)
+        report = await asyncio.to_thread(measure, found, domain, since=known.promoted)
+        on_progress("effect", 1, 1, f"{len(found):,} sessions with an arm")
+        return report, known
+
+    def put_back(self, domain: str, pattern_id: str) -> None:
+        """Show a demoted pattern again; only sessions from now on count against it."""
+        folder, tenant = self.settings.state_dir, self.settings.tenant
+        before = load_decisions(folder, tenant=tenant, domain=domain)
+        after = put_back(before, pattern_id, at=self._parts.now())
+        store_decisions(folder, after, tenant=tenant, domain=domain)
+
     async def flow_report(
         self,
         domain: str,
@@ -336,17 +380,7 @@ class Runtime:
         until: datetime | None = None,
     ) -> FlowReport:
         """Return what flow analysis finds in the sessions of a domain that ended in this time."""
-        await self.drain()
-        parts, tenant = self._parts, self.settings.tenant
-        sessions = await read_sessions(
-            parts.lake,
-            self._learner(await parts.services(domain, tenant)),
-            tenant=tenant,
-            domain=domain,
-            folder=self.settings.state_dir,
-            now=parts.now(),
-            on_progress=on_progress,
-        )
+        sessions = await self.sessions(domain, on_progress)
         on_progress("flows", 0, 1, "comparing with chance")
         chosen = between(sessions, domain, since, until)
         found = await asyncio.to_thread(analyse, chosen, domain)

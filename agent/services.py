@@ -14,12 +14,15 @@ from domains.documents import read_passages
 from domains.loader import find_domain, load_domain, load_passages, load_tools
 from domains.model import Domain
 from graph.state import Services, Skills
+from learning.demotion import changed_at, load_decisions
 from learning.models import VersionBroken, VersionUnknown, live_version, model_name, version_folder
+from learning.served import WithoutDemoted
 from learning.trained_classifier import fits, open_head
 from memory.arrays import ArrayPatternIndex, PatternIndexBroken, open_pattern_index
-from memory.errors import EmbedderMismatch
+from memory.errors import EmbedderMismatch, StorageFailed
 from memory.hybrid import HybridKnowledgeIndex, KnowledgeMissing, build_index, open_index
 from memory.onnx import embedder_identity
+from memory.ports import PatternIndex
 from memory.records import Case, Release
 from memory.redact import redact
 from memory.sqlite import SqliteStore
@@ -58,6 +61,9 @@ class ServiceShelf:
         self._tools = tools
         self._on_progress = on_progress
         self._made: dict[tuple[str, str], Services] = {}
+        self._decided: dict[tuple[str, str], int] = {}
+        """When it was last decided which patterns are out of service."""
+
         self._domains: dict[str, Services] = {}
         self._making = asyncio.Lock()
 
@@ -69,11 +75,13 @@ class ServiceShelf:
         """
         live = await self._store.registry(tenant).live(domain)
         release_id = live.release_id if live and self._settings.guidance_enabled else None
+        decided = changed_at(self._settings.state_dir, tenant=tenant, domain=domain)
         made = self._made.get((domain, tenant))
-        if made is None or made.release != release_id:
+        if made is None or made.release != release_id or self._decided.get((domain, tenant)) != decided:
             async with self._making:
                 made = await self._make(domain, tenant, live if release_id else None)
                 self._made[domain, tenant] = made
+                self._decided[domain, tenant] = decided
         return made
 
     async def patterns(self, domain: str, tenant: str) -> ArrayPatternIndex | None:
@@ -90,9 +98,11 @@ class ServiceShelf:
         if live is None:
             return base
         try:
-            patterns = await asyncio.to_thread(self._open_patterns, live)
+            decisions = load_decisions(self._settings.state_dir, tenant=tenant, domain=domain)
+            opened = await asyncio.to_thread(self._open_patterns, live)
+            patterns = WithoutDemoted(opened, decisions.demoted)
             cases = await _cases(patterns)
-        except PatternIndexBroken as broken:
+        except (PatternIndexBroken, StorageFailed) as broken:
             # answers go on without guidance, and learning, which mends it, needs these services too
             LOG.warning("%s (%s)", broken, broken.fix)
             return base
@@ -190,7 +200,7 @@ def _model_skills(model: BaseChatModel, name: str, domain: Domain) -> Skills:
     )
 
 
-async def _cases(patterns: ArrayPatternIndex) -> dict[str, list[Case]]:
+async def _cases(patterns: PatternIndex) -> dict[str, list[Case]]:
     """Sort the flows that usually end well by the labels in them, most frequent first."""
     cases: dict[str, list[Case]] = {}
     for pattern in await patterns.patterns():

@@ -6,6 +6,7 @@ at most `FALSE_DEMOTIONS` are harmless on average, however they depend on each o
 What a session with a worse pattern in it explains is not held against the others in it.
 """
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,11 +14,13 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, ValidationError
 
-from learning.effect import EffectReport, harm
+from learning.effect import EffectReport, harm, measure
+from learning.sessions import Sessions
 from learning.stored import Source
-from learning.trials import Trial
+from learning.trials import Trial, read_turns, trials
 from memory.errors import StorageFailed
-from memory.records import Record
+from memory.ports import Lake
+from memory.records import Record, TurnFinished
 
 FALSE_DEMOTIONS = 0.05
 """Share (0 to 1) of demoted patterns that do no harm, at most, on average."""
@@ -122,6 +125,31 @@ def put_back(before: Decisions, pattern_id: str, *, at: datetime) -> Decisions:
     """Return the decisions with a pattern in service again; what was held against it is forgotten."""
     demoted = {key: one for key, one in before.demoted.items() if key != pattern_id}
     return Decisions(demoted=demoted, promoted={**before.promoted, pattern_id: at})
+
+
+async def review(
+    lake: Lake, sessions: Sessions, folder: Path, *, tenant: str, domain: str, now: datetime
+) -> Decisions:
+    """Take out of service what does harm by all that the lake tells; returns what is out of service now.
+
+    Raises:
+        StorageFailed: the state folder cannot be used.
+    """
+    before = load_decisions(folder, tenant=tenant, domain=domain)
+    turns = await read_turns(lake, tenant=tenant, domain=domain)
+    if not turns:
+        return before
+    after = await asyncio.to_thread(_decide, turns, sessions, domain, before, now)
+    if after != before:
+        store_decisions(folder, after, tenant=tenant, domain=domain)
+    return after
+
+
+def _decide(
+    turns: Sequence[TurnFinished], sessions: Sessions, domain: str, before: Decisions, now: datetime
+) -> Decisions:
+    found = trials(turns, sessions)
+    return decide(found, measure(found, domain, since=before.promoted), before, at=now)
 
 
 # --- where decisions are kept --------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from graph.state import Classifier
 from learning.arranging import Arranged, arrange
+from learning.demotion import review
 from learning.intents import BatchClassifier, Named, count_unlearned
 from learning.next_step import fit
 from learning.patternfiles import store_patterns
@@ -111,6 +112,8 @@ async def learn(
         patterns = list((await _patterns(folder, release)).values())
     # last, and again when a run was killed before it: it mirrors what is live
     await asyncio.to_thread(store_patterns, patterns, folder / PATTERNS, tenant=tenant, domain=domain)
+    await review(lake, log.sessions, folder, tenant=tenant, domain=domain, now=now)
+    clock.stop("guidance")
     on_progress("patterns", 2, 2, _figure(release))
     return _report(log, release, is_new=is_new, unlearned=unlearned, stages_ms=clock.stages_ms)
 

@@ -42,18 +42,18 @@ class Trial:
         return {one.pattern_id for turn in self.turns for one in turn.suggestions}
 
 
-def trials(turns: Iterable[TurnFinished], sessions: Sessions, *, usual_share: float) -> list[Trial]:
+def trials(turns: Iterable[TurnFinished], sessions: Sessions) -> list[Trial]:
     """Return the sessions that have an arm, in the order they began.
 
-    `usual_share` is the chance of the hold-out arm where a record of an older version does not tell it. A
-    session is left out when its arm was certain, and when its outcome cannot be looked up in `sessions`.
+    A session is left out when its arm was certain, or drawn by an older version that did not note how, and
+    when it is not in `sessions`.
     """
     by_session: dict[str, dict[int, TurnFinished]] = defaultdict(dict)
     for turn in turns:
         by_session[turn.session_id].setdefault(turn.turn, turn)
     ended = _ended(sessions)
     found = [
-        _trial([of_turn[number] for number in sorted(of_turn)], *ended[session_id], usual_share)
+        _trial([of_turn[number] for number in sorted(of_turn)], *ended[session_id])
         for session_id, of_turn in by_session.items()
         if session_id in ended
     ]
@@ -72,16 +72,15 @@ def _ended(sessions: Sessions) -> dict[str, tuple[int, int]]:
     return ended
 
 
-def _trial(turns: Sequence[TurnFinished], outcome: int, steps: int, usual_share: float) -> Trial:
+def _trial(turns: Sequence[TurnFinished], outcome: int, steps: int) -> Trial:
     first = turns[0]
-    share = usual_share if first.holdout_share is None else first.holdout_share
     is_guided = first.guidance.arm == "guided"
     return Trial(
         session_id=first.session_id,
         user=first.user,
         at=first.at,
         is_guided=is_guided,
-        holdout_share=share,
+        holdout_share=first.holdout_share or 0.0,
         turns=[
             Turn(
                 one.turn,
