@@ -17,13 +17,16 @@ from learning.anytime import (
     log_e_drawn,
 )
 
+ENOUGH = math.log(2 / MISTAKES)
+"""Log e-value from which an effect lies outside the interval."""
+
 SESSIONS, SEEDS, LOOK_EVERY = 800, 200, 20
 
 
 def drawn(
     seed: int, *, lift: float, share: float = 0.5, loyal: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Outcomes, arms, shares and users; `loyal`: two users who always end alike, so that sessions hang together."""
+    """Outcomes, arms, shares and users; `loyal`: two users, so that sessions hang together."""
     rng = np.random.default_rng(seed)
     users = rng.integers(0, 2 if loyal else 50, SESSIONS)
     is_guided = rng.random(SESSIONS) >= share
@@ -37,8 +40,8 @@ def misses(seed: int, lift: float, **world: object) -> bool:
     outcomes, is_guided, share, users = drawn(seed, lift=lift, **world)  # type: ignore[arg-type]
     found, bound = effects(outcomes, is_guided, share, users), largest_effect(share)
     for until in range(LOOK_EVERY, SESSIONS + 1, LOOK_EVERY):
-        where = interval(evidence(found[:until], bound))
-        if not where.low <= lift <= where.high:
+        seen = evidence(found[:until], bound)
+        if max(log_e_above(seen, lift), log_e_below(seen, lift)) >= ENOUGH:
             return True
     return False
 

@@ -24,6 +24,7 @@ from tests.learning.places import NOW, Place
 from tests.turns import Habits
 
 HARM = World(effects={"p-3": -0.4})
+LATER = NOW + timedelta(days=60)
 GOOD = World(effects={"p-5": 0.3}, usual=0.5)
 
 
@@ -194,12 +195,12 @@ async def test_learning_takes_what_does_harm_out_of_service(tmp_path: Path) -> N
     with open_store(tmp_path / "store.sqlite") as store:
         place = Place(tmp_path, open_lake(tmp_path / "lake"), store.registry("acme"))
         await place.lake.write(harmful_log())
-        await place.learn()
+        await place.learn(now=LATER)
 
         found = load_decisions(tmp_path, tenant="acme", domain="pumps")
 
     assert list(found.demoted) == ["p-1"]
-    assert found.demoted["p-1"].at == NOW
+    assert found.demoted["p-1"].at == LATER
 
 
 @pytest.mark.anyio
