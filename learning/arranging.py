@@ -89,7 +89,7 @@ def arrange(events: pa.Table, *, now: float) -> Arranged:
     step, part = parts.turns[is_step][fits], part[fits]
     kept = distinct(part)
     first = parts.turns[np.searchsorted(parts.of_turn, kept)]
-    outcomes, told = _outcomes(rows, parts, words)
+    outcomes = _outcomes(rows, parts, words)
     places, word_offsets = spread(rows.word_offsets, step)
     users, user_keys = _owners(rows.user[first], _whole(table, "user").dictionary)
     found, steps = number(rows.label[step].astype(np.int64))
@@ -101,10 +101,11 @@ def arrange(events: pa.Table, *, now: float) -> Arranged:
         offsets=np.append(np.searchsorted(part, kept), len(part)).astype(np.int64),
         users=users,
         user_keys=user_keys,
-        outcomes=outcomes[kept],
+        outcomes=outcomes.last[kept],
         words=words[places],
         word_offsets=word_offsets,
-        told=told[kept],
+        first_outcomes=outcomes.first[kept],
+        first_told=outcomes.first_told[kept],
     )
     named = int(np.count_nonzero(rows.named[step]))
     return Arranged(sort_labels(sessions), future, int(np.count_nonzero(~fits)), named)
@@ -182,10 +183,19 @@ def _ids(rows: _Columns, parts: _Parts, kept: Ints, table: pa.Table) -> list[str
 # --- how they ended ----------------------------------------------------------------------------------
 
 
-def _outcomes(
-    rows: _Columns, parts: _Parts, words: NDArray[np.uint32]
-) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
-    """Return the outcome of each part, and when it was known (Unix seconds; 0 for all but spoken words).
+class _Outcomes(NamedTuple):
+    """How parts ended, one each."""
+
+    last: NDArray[np.int8]
+    first: NDArray[np.int8]
+    """Before anything was told anew."""
+
+    first_told: NDArray[np.float64]
+    """When that was told (Unix seconds); 0 where the turns themselves say it."""
+
+
+def _outcomes(rows: _Columns, parts: _Parts, words: NDArray[np.uint32]) -> _Outcomes:
+    """Return how each part ended.
 
     What weighs more comes first:
 
@@ -198,21 +208,25 @@ def _outcomes(
        did not help;
     6. else unknown: silence is neither.
     """
-    outcomes, told = np.full(parts.total, UNKNOWN, np.int8), np.zeros(parts.total)
+    last = np.full(parts.total, UNKNOWN, np.int8)
     kinds = rows.kind[parts.turns]
     step, part = parts.turns[kinds == STEP], parts.of_turn[kinds == STEP]
     is_last = np.ones(len(part), bool)
     is_last[:-1] = part[1:] != part[:-1]
     fails = rows.failed[step] | _is_repeated(rows, step, part, words)
-    outcomes[part[is_last & fails]] = UNSOLVED
-    outcomes[parts.of_turn[kinds == HANDOVER]] = ESCALATED
+    last[part[is_last & fails]] = UNSOLVED
+    last[parts.of_turn[kinds == HANDOVER]] = ESCALATED
+    by_time = np.argsort(rows.at_us[parts.words], kind="stable")
+    row, of_row = parts.words[by_time], parts.of_word[by_time]
+    first, first_told = last.copy(), np.zeros(parts.total)
+    told, earliest = np.unique(of_row, return_index=True)
+    silent = first[told] == UNKNOWN
+    first[told[silent]] = rows.outcome[row[earliest[silent]]]
+    first_told[told[silent]] = rows.at_us[row[earliest[silent]]] / 1e6
     for kind in (COMPLETION, FEEDBACK):
-        of_kind = rows.kind[parts.words] == kind
-        row, of_row = parts.words[of_kind], parts.of_word[of_kind]
-        by_time = np.argsort(rows.at_us[row], kind="stable")
-        outcomes[of_row[by_time]] = rows.outcome[row[by_time]]  # of several the last stands
-        told[of_row[by_time]] = rows.at_us[row[by_time]] / 1e6
-    return outcomes, told
+        of_kind = rows.kind[row] == kind
+        last[of_row[of_kind]] = rows.outcome[row[of_kind]]  # of several the last stands
+    return _Outcomes(last, first, first_told)
 
 
 def _is_repeated(rows: _Columns, step: Ints, part: Ints, words: NDArray[np.uint32]) -> Bools:

@@ -129,7 +129,10 @@ def _settled(sessions: Sessions) -> Sessions:
     settled = choose(sessions, np.sort(np.argsort(_starts(sessions), kind="stable")[:count]))
     newest = settled.times[settled.offsets[:-1][np.diff(settled.offsets) > 0]].max(initial=0)
     return replace(
-        settled, outcomes=np.where(settled.told <= newest, settled.outcomes, UNKNOWN).astype(np.int8)
+        settled,
+        outcomes=np.where(settled.first_told <= newest, settled.first_outcomes, UNKNOWN).astype(np.int8),
+        first_outcomes=np.zeros(0, np.int8),
+        first_told=np.zeros(0),
     )
 
 

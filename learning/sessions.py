@@ -56,12 +56,16 @@ class Sessions:
     word_offsets: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """Step `n` has the words `word_offsets[n]` to `word_offsets[n + 1]`; left out, no step has any."""
 
-    told: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    """When the word fell that decided the outcome (Unix seconds), one a session; left out, always known."""
+    first_outcomes: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
+    """The outcomes before any was told anew, one a session; left out, the same."""
+
+    first_told: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    """When these were told (Unix seconds), one a session; left out, always known."""
 
     def __post_init__(self) -> None:
-        if not len(self.told):
-            object.__setattr__(self, "told", np.zeros(len(self.ids)))
+        if not len(self.first_told):
+            object.__setattr__(self, "first_told", np.zeros(len(self.ids)))
+            object.__setattr__(self, "first_outcomes", self.outcomes)
         if not len(self.word_offsets):
             object.__setattr__(self, "word_offsets", np.zeros(len(self.steps) + 1, np.int64))
 
@@ -155,7 +159,8 @@ def choose(sessions: Sessions, chosen: Iterable[int]) -> Sessions:
         outcomes=sessions.outcomes[numbers],
         words=sessions.words[words],
         word_offsets=word_offsets,
-        told=sessions.told[numbers],
+        first_outcomes=sessions.first_outcomes[numbers],
+        first_told=sessions.first_told[numbers],
     )
 
 
@@ -172,7 +177,8 @@ def digest_of(sessions: Sessions, *more: str) -> str:
         sessions.outcomes,
         sessions.words,
         sessions.word_offsets,
-        sessions.told,
+        sessions.first_outcomes,
+        sessions.first_told,
     ):
         digest.update(np.ascontiguousarray(column).data)
     return digest.hexdigest()
