@@ -19,11 +19,12 @@ from graph.state import Services
 from learning.datasets import ModelKind, TrainingData
 from learning.demotion import Decisions, load_decisions, put_back, store_decisions
 from learning.effect import EffectReport, measure
+from learning.evidence import sessions_with
 from learning.findings import FlowReport
 from learning.flows import analyse, between
 from learning.intents import BatchClassifier
 from learning.model_intents import BatchModelClassifier
-from learning.pipeline import learn, preview, read_sessions
+from learning.pipeline import NothingToLearn, learn, preview, read_sessions
 from learning.preparing import prepare_examples, prepare_sessions
 from learning.progress import Progress
 from learning.reports import LearnPreview, LearnReport
@@ -35,7 +36,14 @@ from memory.onnx import embedder_identity
 from memory.outbox import SqliteOutbox
 from memory.parquet import ParquetLake
 from memory.ports import PatternIndex, Registry
-from memory.records import Conversation, FeedbackGiven, SessionCompleted, SessionEvent, TurnFinished
+from memory.records import (
+    Conversation,
+    FeedbackGiven,
+    SessionCompleted,
+    SessionEvent,
+    Suggestion,
+    TurnFinished,
+)
 from memory.redact import user_key
 from memory.sqlite import SqliteStore
 from memory.turns import StreamEvent, TurnReply, TurnRequest
@@ -51,6 +59,9 @@ SWEEP_S = 30.0
 
 KEEP_IN_JOURNAL = 500
 """Events that a short command may leave in the journal, so that the lake gets no file a command."""
+
+EVERY = 1_000_000
+"""More patterns than a release holds for people to read."""
 
 TRIM_EVERY = 8
 """Turns between two trims of a session's checkpoints; in between they add up to that many."""
@@ -363,6 +374,28 @@ class Runtime:
         report = await asyncio.to_thread(measure, found, domain, since=known.promoted)
         on_progress("effect", 1, 1, f"{len(found):,} sessions with an arm")
         return report, known
+
+    async def seen_in(self, domain: str, suggestions: Sequence[Suggestion]) -> dict[str, list[str]]:
+        """Return the newest sessions of the settings' tenant that show the patterns of suggestions, by id.
+
+        Looks through all sessions, so it is for people who ask, never for a turn.
+        """
+        if not suggestions:
+            return {}
+        index = await self.patterns(domain)
+        known = {} if index is None else {one.pattern_id: one for one in await index.patterns(limit=EVERY)}
+        try:
+            sessions = await self.sessions(domain, lambda *_: None)
+        except NothingToLearn:
+            return {}
+        found: dict[str, list[str]] = {}
+        for one in suggestions:
+            pattern = known.get(one.pattern_id)
+            steps = [*(one.why.split(" > ") if one.why else []), one.label]
+            labels = [step.label for step in pattern.sequence] if pattern else steps
+            kind = pattern.pattern_type if pattern else "sequence"
+            found[one.pattern_id] = sessions_with(sessions, labels, kind)
+        return found
 
     def put_back(self, domain: str, pattern_id: str) -> None:
         """Show a demoted pattern again; only sessions from now on count against it."""

@@ -67,29 +67,34 @@ def show(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the node runs of a turn: times, attempts, decisions.
+    """Show the node runs of a turn, and why it suggested what it did, down to sessions.
 
     Example: slipstream trace show --html trace.html
     """
     from agent.settings import load_settings
 
     settings = load_settings(domain=domain, state_dir=state)
-    traces, chosen = in_runtime(settings, lambda runtime: _find(runtime, settings, turn_id))
+    traces, chosen, seen_in = in_runtime(settings, lambda runtime: _find(runtime, settings, turn_id))
     if html is not None:
         from agent.views.html import trace_html
 
         write_file(html, trace_html(traces, title=f"Session {chosen.session_id}"))
         talk(f"wrote {html}")
     if as_json:
-        write_json({"trace": chosen})
+        write_json({"trace": chosen, "seen_in": seen_in})
     elif html is None:
+        from agent.views.guidance import why_text
         from agent.views.text import timeline_text
 
         write(timeline_text(chosen, **look()))
+        if chosen.guidance.suggestions:
+            write("\n" + why_text(chosen.guidance.suggestions, seen_in, **look()))
 
 
-async def _find(runtime: "Runtime", settings: "Settings", turn_id: str) -> "tuple[list[Trace], Trace]":
-    """Return the traces of a session and the one among them that was asked for."""
+async def _find(
+    runtime: "Runtime", settings: "Settings", turn_id: str
+) -> "tuple[list[Trace], Trace, dict[str, list[str]]]":
+    """Return the traces of a session, the one that was asked for, and sessions by its patterns."""
     from graph.trace import make_traces
 
     turns = await runtime.traces(settings.domain, limit=SEARCHED if turn_id else 1)
@@ -97,4 +102,5 @@ async def _find(runtime: "Runtime", settings: "Settings", turn_id: str) -> "tupl
     if len(found) != 1:
         raise TraceUnknown(turn_id, len(found), settings.domain)
     traces = make_traces(await runtime.events(found[0].session_id, settings.tenant))
-    return traces, next(trace for trace in traces if trace.turn == found[0].turn)
+    chosen = next(trace for trace in traces if trace.turn == found[0].turn)
+    return traces, chosen, await runtime.seen_in(settings.domain, chosen.guidance.suggestions)

@@ -106,7 +106,7 @@ Look:
 Learn:
   import     Import logs that you already have, to learn from your past.
   learn      Learn from all recorded sessions; the result goes live.
-  guidance   See what was learned.
+  guidance   See what was learned and whether it helps.
   flows      See where sessions go well and where they fail.
 
 Teach:
