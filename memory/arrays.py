@@ -145,7 +145,7 @@ class ArrayPatternIndex:
         confidences = _calibrated(chances[best].tolist(), self._model.tuning.curves)
         suggestions = [
             self._suggestion(number, confidence, flow, chain)
-            for number, confidence in zip(best.tolist(), confidences, strict=True)
+            for number, confidence in zip(best, confidences, strict=True)
         ]
         return FlowMatch([found for found in suggestions if found is not None], self._risk(chain, said))
 
@@ -266,12 +266,17 @@ def logistic(odds: float) -> float:
     return (1 + math.tanh(odds / 2)) / 2
 
 
-def _best(chances: Chances, k: int) -> NDArray[np.intp]:
+def _best(chances: Chances, k: int) -> list[int]:
     """Return the places of the `k` largest chances, largest first, equal ones in order; none of 0."""
-    least = np.partition(chances, -k)[-k] if k < len(chances) else 0.0
-    found = np.flatnonzero((chances >= least) & (chances > 0))
-    best: NDArray[np.intp] = found[np.argsort(-chances[found], kind="stable")[:k]]
-    return best
+    left = chances.copy()
+    found: list[int] = []
+    while len(found) < min(k, len(left)):
+        place = int(left.argmax())
+        if left[place] <= 0:
+            break
+        found.append(place)
+        left[place] = 0.0
+    return found
 
 
 def _calibrated(chances: Sequence[float], curves: Sequence[Curve]) -> list[float]:

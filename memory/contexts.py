@@ -49,7 +49,7 @@ class Contexts(NamedTuple):
     """Sessions with this context and a known outcome (count, int32)."""
 
     labels: Column
-    """Row: number of the label that followed (int32)."""
+    """Row: number of the label that followed (int32); sorted within a context."""
 
     shares: Column
     """Row: discounted probability of the label after the context (float32)."""
@@ -70,6 +70,11 @@ class Link(NamedTuple):
     row: int
     length: int
     """Steps of it, the start of the session counted as one."""
+
+    start: int
+    """First row of what followed it, and one past the last."""
+
+    end: int
 
 
 class Evidence(NamedTuple):
@@ -101,7 +106,7 @@ def find_chain(contexts: Contexts, steps: Sequence[int]) -> list[Link]:
         row = int(keys.searchsorted(np.uint64(key)))
         if row == len(keys) or int(keys[row]) != key:
             break
-        found.append(Link(row, length))
+        found.append(Link(row, length, int(contexts.starts[row]), int(contexts.starts[row + 1])))
     return found
 
 
@@ -123,8 +128,7 @@ def interpolate(
     """Return the chance of each label (L,), from the longest context down to `popular`."""
     chances = np.zeros_like(popular)
     mass = 1.0
-    for row, _ in chain[:0:-1]:
-        start, end = int(contexts.starts[row]), int(contexts.starts[row + 1])
+    for row, _, start, end in chain[:0:-1]:
         chances[contexts.labels[start:end]] += mass * contexts.shares[start:end]
         mass *= float(contexts.left[row])
     chances += mass * popular
@@ -133,11 +137,9 @@ def interpolate(
 
 def find_evidence(contexts: Contexts, chain: Sequence[Link], label: int) -> Evidence | None:
     """Return what the longest context that the label was seen after knows of it."""
-    for row, length in reversed(chain):
-        start, end = int(contexts.starts[row]), int(contexts.starts[row + 1])
-        place = (contexts.labels[start:end] == label).nonzero()[0]
-        if len(place):
-            at = start + int(place[0])
+    for _, length, start, end in reversed(chain):
+        at = start + int(contexts.labels[start:end].searchsorted(np.int32(label)))
+        if at < end and contexts.labels[at] == label:
             return Evidence(
                 length,
                 int(contexts.counts[at]),
@@ -150,7 +152,7 @@ def find_evidence(contexts: Contexts, chain: Sequence[Link], label: int) -> Evid
 def failure_rate(contexts: Contexts, chain: Sequence[Link]) -> float | None:
     """Estimate the failure rate from the shortest context to the longest, each a prior for the next."""
     rate: float | None = None
-    for row, _ in chain:
+    for row, _, _, _ in chain:
         known = int(contexts.known[row])
         if not known:
             continue
