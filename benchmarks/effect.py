@@ -18,7 +18,7 @@ LOOKS = 20
 
 WORLDS = {
     "nothing planted": World(),
-    "all do good (+0.10)": World(effects={f"p-{n}": 0.04 for n in range(10)}),
+    "each pattern does good (+0.04)": World(effects={f"p-{n}": 0.04 for n in range(10)}),
     "one does harm (-0.30)": World(effects={"p-3": -0.30}),
     "one does harm, hold-out 10 %": World(effects={"p-3": -0.30}, holdout_share=0.1),
     "one harms, one helps": World(effects={"p-3": -0.30, "p-5": 0.25}),
