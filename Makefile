@@ -30,11 +30,13 @@ help: ## Show this list
 demo: $(VENV)/runtime.stamp ## Replay sessions, learn from them, answer a guided question
 	@$(BIN)/slipstream demo
 
-test: check ## Run all checks, tests and the notebook
-	@echo "tests: pytest"
-	@$(BIN)/python -m pytest
+test: check ## Run all checks, tests and the notebook; adapters on real services where these can be had
+	@echo "tests: embedded"
+	@$(BIN)/python -m pytest -m "not services"
 	@echo "tests: notebooks"
 	@$(BIN)/python -m pytest --nbmake notebooks
+	@echo "tests: services"
+	@SERVICES_OPTIONAL=1 tests/services/with.sh $(BIN)/python -m pytest -m services -rs
 
 check: $(VENV)/dev.stamp ## Lint, check types and the direction of imports
 	@echo "check: ruff, mypy --strict, imports"
