@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from memory.errors import AgentError
+from memory.errors import AgentError, StorageFailed
 
 FAILURES = 3
 """Failures in a row after which a service is left alone; fewer would do so for a single lost packet."""
@@ -24,14 +24,15 @@ PATIENCE = 0.5
 Answer = TypeVar("Answer")
 
 
-class ServiceUnavailable(AgentError):
+class ServiceUnavailable(StorageFailed):
     """A service of the network does not answer, or not in time."""
 
     code = "memory.service_unavailable"
     kind = "unavailable"
 
     def __init__(self, service: str, reason: str) -> None:
-        super().__init__(
+        AgentError.__init__(
+            self,
             f"{service} cannot be used: {reason}.",
             fix="Check its address and that it runs; `slipstream config check` tries it.",
         )
