@@ -6,12 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.excess import design_effect, likeness_of, share
+from learning.excess import design_effect, likeness_of
 from learning.findings import BestPath, newest, told_share
-from learning.flowgraph import MIN_KNOWN, MIN_USERS, without_repeats
+from learning.flowgraph import MIN_KNOWN, without_repeats
 from learning.numbering import number
 from learning.sessions import SOLVED, UNKNOWN, Sessions
-from learning.significance import Rate
+from learning.significance import Rate, share
+from learning.trust import MIN_USERS
 from memory.records import parse_step
 
 TOPICS = 20

@@ -6,12 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.excess import Cases, Excess, by_length, excess, likeness_of, share, standing_out
+from learning.excess import Cases, Excess, by_length, excess, likeness_of, standing_out
 from learning.findings import Loop, MoreOften, newest, told_share
-from learning.flowgraph import MIN_KNOWN, MIN_USERS
+from learning.flowgraph import MIN_KNOWN
 from learning.numbering import distinct, number
 from learning.sessions import ESCALATED, SOLVED, UNKNOWN, Sessions
-from learning.significance import Rate, tail_bound
+from learning.significance import Rate, share, tail_bound
+from learning.trust import MIN_USERS
 
 MOST = 20
 """Findings of one kind that are told, the surest ones; nobody acts on more in a week."""

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.flowgraph import MIN_USERS
 from learning.numbering import distinct
-from learning.significance import Z95, Rate, discoveries, tail_bound
+from learning.significance import discoveries, tail_bound
+from learning.trust import MIN_USERS
 
 Ints = NDArray[np.int64]
 Numbers = NDArray[np.int32]
@@ -126,17 +126,6 @@ def standing_out(found: Excess) -> Ints:
     kept = tested[discoveries(found.tail[tested])]
     kept = kept[found.hit_users[kept] >= MIN_USERS]
     return kept[np.lexsort((kept, -found.hits[kept], found.tail[kept]))]
-
-
-def share(hits: float, cases: float, z: float = Z95) -> Rate:
-    """Return a share and Wilson's (1927) interval; `z` standard deviations either side of a normal one."""
-    if cases <= 0:
-        return Rate(0.0, 0.0, 1.0)
-    mean = hits / cases
-    spread = z * np.sqrt(mean * (1 - mean) / cases + z**2 / (4 * cases**2))
-    centre, width = mean + z**2 / (2 * cases), 1 + z**2 / cases
-    low, high = (centre - spread) / width, (centre + spread) / width
-    return Rate(mean, max(float(low), 0.0), min(float(high), 1.0))
 
 
 def by_length(hit: Marks, lengths: Ints) -> Floats:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from learning.numbering import distinct
 from learning.sessions import SOLVED, UNKNOWN, Sessions
 from learning.significance import discoveries, tail_bound
+from learning.trust import MIN_USERS
 from memory.records import Record
 
 COLUMNS = 6
@@ -17,9 +18,6 @@ COLUMNS = 6
 
 ROWS = 7
 """Steps in one column that stand by themselves, the most frequent ones; the others stand together."""
-
-MIN_USERS = 5
-"""Distinct users from which anything is shown (k-anonymity); fewer would tell of persons."""
 
 MIN_KNOWN = 5
 """Known outcomes from which there is a success rate (count); of two sessions, 0 % says nothing."""

@@ -6,13 +6,13 @@ import numpy as np
 
 from learning.bestpaths import best_paths
 from learning.deadends import dead_ends, hand_overs, loops
-from learning.excess import share
 from learning.findings import FlowReport, told_share
-from learning.flowgraph import MIN_USERS, flow_graph
+from learning.flowgraph import flow_graph
 from learning.journeys import journeys, returns
 from learning.sessions import SOLVED, UNKNOWN, Sessions, choose
 from learning.shortcuts import starts
-from learning.significance import FALSE_DISCOVERIES
+from learning.significance import FALSE_DISCOVERIES, share
+from learning.trust import MIN_USERS
 from memory.errors import AgentError
 
 

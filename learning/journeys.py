@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.excess import share
 from learning.findings import Journey, Returns, newest, told_share
-from learning.flowgraph import MIN_KNOWN, MIN_USERS
+from learning.flowgraph import MIN_KNOWN
 from learning.sessions import SOLVED, UNKNOWN, Sessions
-from learning.significance import discoveries, tail_bound
+from learning.significance import discoveries, share, tail_bound
+from learning.trust import MIN_USERS
 from memory.records import parse_step
 
 MOST = 20

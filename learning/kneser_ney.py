@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.numbering import distinct, number
-from learning.patterns import MIN_USERS
 from learning.sessions import SOLVED, UNKNOWN, Sessions
+from learning.trust import MIN_USERS
 from memory.contexts import EMPTY_KEY, ORDER, START, Contexts
 
 Column = NDArray[Any]

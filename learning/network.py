@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from learning.clues import StepClues
 from learning.compiled import compiled
@@ -101,7 +102,7 @@ def train(
     layers = _fresh(labels, rng)
     means, squares = (Layers(*(np.zeros_like(layer) for layer in layers)) for _ in range(2))
     count = math.ceil(visits / BATCH)
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool, threadpool_limits(1, "blas"):
         for number, batch in enumerate(_batches(rows, count, rng)):
             pace = min(1.0, (number + 1) / (RISE * count)) * (1 + math.cos(math.pi * number / count)) / 2
             kept = rng.random((_widest(clues, batch), len(batch)), np.float32) >= CLUE_DROPOUT

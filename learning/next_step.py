@@ -20,8 +20,8 @@ from learning.histories import earlier_steps, histories
 from learning.kneser_ney import count_contexts, share_labels
 from learning.network import Targets, Trained, finish, scores, train
 from learning.numbering import distinct
-from learning.patterns import MIN_USERS
 from learning.sessions import SOLVED, UNKNOWN, Sessions, choose
+from learning.trust import MIN_USERS
 from learning.words import known_words, number_words
 from memory.arrays import Curve, Model, Risk, Tuning, mixed
 from memory.clues import layout

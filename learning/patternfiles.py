@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from learning.patterns import MIN_USERS
+from learning.trust import MIN_USERS
 from memory.errors import StorageFailed
 from memory.records import Pattern
 

@@ -19,13 +19,10 @@ from learning.mining import Mined, contiguous, gapped
 from learning.occurrences import count_members, count_weeks, make_sought, weeks_ago
 from learning.sessions import SOLVED, UNKNOWN, Sessions, moment
 from learning.significance import success
-from learning.trust import sudden
+from learning.trust import MIN_USERS, sudden
 from learning.whole import whole_flows
 from memory.ids import make_pattern_id
 from memory.records import Pattern, parse_step
-
-MIN_USERS = 5
-"""Distinct users from which a pattern is shown to others (k-anonymity); fewer would tell of persons."""
 
 LONGEST = 5
 """Steps of the longest contiguous sequence."""

@@ -5,14 +5,16 @@ import hashlib
 import random
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Annotated
 
+import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from domains.model import SampleFlow, SampleStep
-from learning.sessions import CODES, SessionRow, Sessions, make_sessions
+from learning.sessions import CODES, UNKNOWN, SessionRow, Sessions, make_sessions
 from memory.errors import AgentError
 from memory.ids import make_event_id
 from memory.records import Outcome, Record, SessionCompleted, SessionEvent, TurnFinished, parse_step
@@ -173,7 +175,9 @@ def recorded_sessions(rows: Iterable[RecordedSession], *, tenant: str = "local")
     the order of the log, labels are numbered in alphabetical order.
     """
     keys: dict[str, str] = {}
-    return make_sessions(_row(row, tenant, keys) for row in rows)
+    sessions = make_sessions(_row(row, tenant, keys) for row in rows)
+    ends = sessions.times[sessions.offsets[1:] - 1]
+    return replace(sessions, first_told=np.where(sessions.outcomes == UNKNOWN, 0.0, ends))
 
 
 def _row(row: RecordedSession, tenant: str, keys: dict[str, str]) -> SessionRow:

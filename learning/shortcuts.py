@@ -5,12 +5,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.excess import design_effect, likeness_of, share
+from learning.excess import design_effect, likeness_of
 from learning.findings import Shortcut, Start, newest, told_share
-from learning.flowgraph import MIN_KNOWN, MIN_USERS, without_repeats
+from learning.flowgraph import MIN_KNOWN, without_repeats
 from learning.numbering import distinct
 from learning.sessions import SOLVED, UNKNOWN, Sessions
-from learning.significance import discoveries, tail_bound
+from learning.significance import discoveries, share, tail_bound
+from learning.trust import MIN_USERS
 
 MARGIN = 0.05
 """How much lower the share of solved may be on a shorter way (0 to 1) to call it no worse."""

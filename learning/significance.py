@@ -58,13 +58,20 @@ def discoveries(tails: Floats) -> Marks:
     return marks
 
 
+def share(hits: float, cases: float, z: float = Z95) -> Rate:
+    """Return a share and Wilson's (1927) interval; `z` standard deviations either side of a normal one."""
+    if cases <= 0:
+        return Rate(0.0, 0.0, 1.0)
+    mean = hits / cases
+    spread = z * np.sqrt(mean * (1 - mean) / cases + z**2 / (4 * cases**2))
+    centre, width = mean + z**2 / (2 * cases), 1 + z**2 / cases
+    low, high = (centre - spread) / width, (centre + spread) / width
+    return Rate(mean, max(float(low), 0.0), min(float(high), 1.0))
+
+
 def success(solved: int, known: int, usual: float) -> Rate:
     """Return the success rate of few sessions, drawn towards the `usual` one by a Beta prior.
 
-    The interval is Wilson's (1927) over the sessions and the prior's together.
+    The interval is that of `share`, over the sessions and the prior's together.
     """
-    cases = known + PRIOR_SESSIONS
-    mean = (solved + usual * PRIOR_SESSIONS) / cases
-    spread = Z95 * float(np.sqrt(mean * (1 - mean) / cases + Z95**2 / (4 * cases**2)))
-    centre, width = mean + Z95**2 / (2 * cases), 1 + Z95**2 / cases
-    return Rate(mean, max((centre - spread) / width, 0.0), min((centre + spread) / width, 1.0))
+    return share(solved + usual * PRIOR_SESSIONS, known + PRIOR_SESSIONS)

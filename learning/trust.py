@@ -14,6 +14,9 @@ from learning.numbering import distinct
 from learning.sessions import Sessions, choose
 from learning.significance import tail_bound
 
+MIN_USERS = 5
+"""Distinct users from which anything is shown to others (k-anonymity); fewer would tell of persons."""
+
 MACHINE_SESSIONS = 1_000
 """Sessions of one user up to which nobody is taken for a machine, however quiet the others are."""
 

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learning.numbering import distinct
-from learning.patterns import MIN_USERS
 from learning.sessions import Sessions
+from learning.trust import MIN_USERS
 
 WORDS_AT_MOST = 20_000
 """Words that are known, the most widely used ones."""

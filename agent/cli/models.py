@@ -48,7 +48,7 @@ def list_models(domain: Domain = None, state: State = None, as_json: Json = Fals
 def show(
     model: Model, version: Version, domain: Domain = None, state: State = None, as_json: Json = False
 ) -> None:
-    """Show one version: its figures, its data and the digests of its files.
+    """Show the figures, data and file digests of a version.
 
     Example: slipstream models show intent-classifier v1
     """
@@ -74,7 +74,7 @@ def train(
     state: State = None,
     as_json: Json = False,
 ) -> None:
-    """Train a model on what sessions and the domain teach; it is put in use if it is better.
+    """Train a model on what sessions teach; use it if it is better.
 
     Better is: on texts that neither has seen, no figure worse than of the model in use, and
     one better. Run it every night; the same data gives the same version.
@@ -117,9 +117,9 @@ def rollback(
     domain: Domain = None,
     state: State = None,
 ) -> None:
-    """Take the version in use back, for the one before it or the one named.
+    """Put an earlier version back in use.
 
-    A version that was taken back is not put in use by `models train` again.
+    The one before, or the one named. A version that was taken back is not put in use by `models train` again.
 
     Example: slipstream models rollback intent-classifier
     """

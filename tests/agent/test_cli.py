@@ -108,6 +108,7 @@ Learn:
   learn      Learn from all recorded sessions; the result goes live.
   guidance   See what was learned and whether it helps.
   flows      See where sessions go well and where they fail.
+  models     Train models, see their versions, go back.
 
 Teach:
   domain     Make, check and look at domains.
@@ -387,6 +388,7 @@ advanced_analytics  True         default
 debug_mode          False        default
 mcp_servers         {}           default
 holdout_share       0.1          default
+learn_after         100          default
 session_idle_s      1800.0       default
 host                             default
 port                9000         slipstream.toml:2

@@ -208,7 +208,8 @@ def test_learning_if_due_waits_for_enough_news(slipstream: Slipstream) -> None:
     slipstream("chat", stdin=f"{QUESTION}\nWhat does it cost?\n")
 
     waits = json.loads(slipstream("learn", "--if-due", "--json").out)
-    with mock.patch.dict(os.environ, {"SLIPSTREAM_LEARN_AFTER": "1"}):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLIPSTREAM_LEARN_AFTER", "1")
         due = json.loads(slipstream("learn", "--if-due", "--json").out)
 
     assert (waits["is_due"], waits["unlearned"], waits["release_id"]) == (False, 2, first["release_id"])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from learning.excess import Cases, by_length, design_effect, excess, likeness_of, share, standing_out
+from learning.excess import Cases, by_length, design_effect, excess, likeness_of, standing_out
+from learning.significance import share
 
 
 def cases(hit: list[bool], users: list[int], chance: float = 0.3, groups: list[int] | None = None) -> Cases:

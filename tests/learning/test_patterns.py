@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learning import patterns as patterns_module
-from learning.patterns import HALF_LIFE_DAYS, MIN_USERS, TOP_FLOWS, Found, find_patterns, survey_patterns
+from learning.patterns import HALF_LIFE_DAYS, TOP_FLOWS, Found, find_patterns, survey_patterns
 from learning.sessions import Sessions
-from learning.trust import trusted
+from learning.trust import MIN_USERS, trusted
 from memory.records import Pattern
 from tests.learning.logs import ALARM, ORDER, START, USERS, Visit, sessions_of, usual_log
 

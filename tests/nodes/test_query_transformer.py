@@ -9,7 +9,7 @@ import pytest
 from domains.model import Limits
 from graph.state import GraphUpdate
 from memory.ports import FlowMatch
-from memory.records import Analysis, Guidance
+from memory.records import Analysis
 from nodes.query_transformer import query_transformer
 from tests.nodes.parts import SEAL, context
 from tests.turns import DOMAIN, START, Habits, state
