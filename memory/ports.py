@@ -4,9 +4,9 @@ Every store is opened for one tenant where it holds what belongs to a tenant, so
 can forget the filter. All methods may raise `StorageFailed`.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from memory.records import (
     Conversation,
@@ -171,6 +171,10 @@ class ConversationStore(Protocol):
         """Return open sessions whose last turn is older than `before`, oldest first."""
         ...
 
+    async def of_user(self, user: str, *, limit: int) -> list[Conversation]:
+        """Return at most `limit` sessions of a user, the one with the latest turn first."""
+        ...
+
 
 class Registry(Protocol):
     """Which releases exist and which one is live, for one tenant."""
@@ -194,4 +198,35 @@ class Registry(Protocol):
 
     async def releases(self, domain: str) -> list[Release]:
         """Return all of `domain`, newest first."""
+        ...
+
+
+class PatternStore(Protocol):
+    """Patterns of one tenant as others may read them: items as `learning.patternfiles` makes them."""
+
+    async def replace(self, domain: str, items: Sequence[Mapping[str, Any]]) -> None:
+        """Publish the patterns of a domain; those that are not among them are gone.
+
+        Each item stands for itself: who reads meanwhile may see some of the old and some of the new.
+        """
+        ...
+
+    async def most_frequent(self, domain: str, *, limit: int) -> list[dict[str, Any]]:
+        """Return at most `limit` items of a domain, the most frequent first."""
+        ...
+
+
+class Store(Protocol):
+    """Where the small records are kept; opens a store for one tenant each."""
+
+    def profiles(self, tenant: str) -> ProfileStore:
+        """Return what is known of the users of a tenant."""
+        ...
+
+    def conversations(self, tenant: str) -> ConversationStore:
+        """Return the sessions of a tenant."""
+        ...
+
+    def registry(self, tenant: str) -> Registry:
+        """Return the releases of a tenant."""
         ...

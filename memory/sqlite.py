@@ -29,6 +29,7 @@ MIGRATIONS: list[Migration] = [
             tenant TEXT, domain TEXT, release_id TEXT NOT NULL, PRIMARY KEY (tenant, domain)
         ) WITHOUT ROWID""",
     ),
+    ("CREATE INDEX conversations_user ON conversations (tenant, user, last_at)",),
 ]
 
 
@@ -155,6 +156,14 @@ class SqliteConversationStore:
             f"SELECT {CONVERSATION} FROM conversations "  # noqa: S608
             "WHERE tenant = ? AND completed = 0 AND last_at < ? ORDER BY last_at, session_id",
             (self._tenant, _stamp(before)),
+        )
+        return [_conversation(row) for row in rows]
+
+    async def of_user(self, user: str, *, limit: int) -> list[Conversation]:
+        rows = self._file.read(
+            f"SELECT {CONVERSATION} FROM conversations "  # noqa: S608
+            "WHERE tenant = ? AND user = ? ORDER BY last_at DESC, session_id LIMIT ?",
+            (self._tenant, user, limit),
         )
         return [_conversation(row) for row in rows]
 

@@ -7,8 +7,10 @@ function from a tenant to its store.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from langchain_core.embeddings import Embeddings
 
 from learning.next_step import fit
@@ -24,12 +26,14 @@ from memory.ports import (
     KnowledgeIndex,
     Lake,
     PatternIndex,
+    PatternStore,
     ProfileStore,
     Registry,
 )
 from memory.records import Passage
 from memory.sqlite import open_store
 from tests.conformance.samples import START
+from tests.dynamodb import own_store
 
 
 @contextmanager
@@ -48,6 +52,30 @@ def _sqlite_conversations(folder: Path) -> Iterator[Callable[[str], Conversation
 def _sqlite_registry(folder: Path) -> Iterator[Callable[[str], Registry]]:
     with open_store(folder / "store.sqlite") as store:
         yield store.registry
+
+
+@contextmanager
+def _dynamodb_profiles(folder: Path) -> Iterator[Callable[[str], ProfileStore]]:
+    with own_store() as store:
+        yield store.profiles
+
+
+@contextmanager
+def _dynamodb_conversations(folder: Path) -> Iterator[Callable[[str], ConversationStore]]:
+    with own_store() as store:
+        yield store.conversations
+
+
+@contextmanager
+def _dynamodb_registry(folder: Path) -> Iterator[Callable[[str], Registry]]:
+    with own_store() as store:
+        yield store.registry
+
+
+@contextmanager
+def _dynamodb_patterns(folder: Path) -> Iterator[Callable[[str], PatternStore]]:
+    with own_store() as store:
+        yield store.patterns
 
 
 @contextmanager
@@ -108,9 +136,15 @@ def _array_patterns(folder: Path, flows: Sequence[Flow]) -> PatternIndex:
     return open_pattern_index(folder)
 
 
-PROFILE_STORES = {"sqlite": _sqlite_profiles}
-CONVERSATION_STORES = {"sqlite": _sqlite_conversations}
-REGISTRIES = {"sqlite": _sqlite_registry}
+def on(service: str, adapter: Callable[..., Any]) -> Any:
+    """Mark an adapter of a service: its tests run where the service does."""
+    return pytest.param(adapter, marks=pytest.mark.services(service))
+
+
+PROFILE_STORES = {"sqlite": _sqlite_profiles, "dynamodb": on("dynamodb", _dynamodb_profiles)}
+CONVERSATION_STORES = {"sqlite": _sqlite_conversations, "dynamodb": on("dynamodb", _dynamodb_conversations)}
+REGISTRIES = {"sqlite": _sqlite_registry, "dynamodb": on("dynamodb", _dynamodb_registry)}
+PATTERN_STORES = {"dynamodb": on("dynamodb", _dynamodb_patterns)}
 EVENT_SINKS = {"sqlite": _sqlite_outbox}
 LAKES = {"parquet": _parquet_lake}
 KNOWLEDGE_INDEXES = {"hybrid": _hybrid_knowledge}

@@ -158,3 +158,26 @@ async def test_idle_compares_times_and_not_their_spelling(store: ConversationSto
     await store.open("s-whole", user="u-1", domain="pumps", at=at(10).astimezone(UTC))
 
     assert [known.session_id for known in await store.idle(before=at(60))] == ["s-whole", "s-half"]
+
+
+async def test_the_sessions_of_a_user_come_latest_first_and_no_others(
+    stores: Stores, store: ConversationStore
+) -> None:
+    for number, seconds in enumerate([30, 10, 20]):
+        await store.open(f"s-{number}", user="u-1", domain="pumps", at=at(seconds))
+    await store.touch("s-1", turns=1, at=at(40))
+    await store.complete("s-2", at=at(50))
+    await store.open("s-8", user="u-2", domain="pumps", at=at(60))
+    await stores("globex").open("s-9", user="u-1", domain="pumps", at=at(70))
+
+    assert [known.session_id for known in await store.of_user("u-1", limit=9)] == ["s-2", "s-1", "s-0"]
+    assert [known.session_id for known in await store.of_user("u-1", limit=1)] == ["s-2"]
+
+
+@pytest.mark.parametrize("name", ["x'); DROP TABLE conversations; --", "a#b", "名前", "%", "a b"])
+async def test_a_name_means_itself(stores: Stores, name: str) -> None:
+    await stores(name).open(name, user=name, domain="pumps", at=at(0))
+
+    assert [known.session_id for known in await stores(name).of_user(name, limit=9)] == [name]
+    assert [known.session_id for known in await stores(name).idle(before=at(9))] == [name]
+    assert await stores("a").of_user("b#" + name, limit=9) == []

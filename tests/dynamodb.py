@@ -1,0 +1,29 @@
+"""Tables of one's own on DynamoDB Local."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import boto3
+
+from memory.dynamodb import open_tables
+from memory.dynamodb_store import DynamoStore
+from memory.dynamodb_tables import TABLES, create_tables
+
+
+@contextmanager
+def own_tables() -> Iterator[str]:
+    """Make tables and delete them in the end; yields their prefix."""
+    client, prefix = boto3.client("dynamodb"), f"test-{uuid.uuid4().hex[:12]}"
+    create_tables(client, prefix)
+    try:
+        yield prefix
+    finally:
+        for table in TABLES:
+            client.delete_table(TableName=f"{prefix}-{table.name}")
+
+
+@contextmanager
+def own_store() -> Iterator[DynamoStore]:
+    with own_tables() as prefix:
+        yield DynamoStore(open_tables(prefix))
