@@ -35,7 +35,8 @@ from memory.ids import make_event_id
 from memory.onnx import embedder_identity
 from memory.outbox import SqliteOutbox
 from memory.parquet import ParquetLake
-from memory.ports import PatternIndex, Registry
+from memory.ports import PatternIndex, Registry, Store
+from memory.publisher import Publisher
 from memory.records import (
     Conversation,
     FeedbackGiven,
@@ -45,7 +46,6 @@ from memory.records import (
     TurnFinished,
 )
 from memory.redact import user_key
-from memory.sqlite import SqliteStore
 from memory.turns import StreamEvent, TurnReply, TurnRequest
 
 LOG = logging.getLogger(__name__)
@@ -71,9 +71,12 @@ TRIM_EVERY = 8
 class Parts:
     """What a runtime is made of; `agent.wiring` chooses."""
 
-    store: SqliteStore
+    store: Store
     outbox: SqliteOutbox
     lake: ParquetLake
+    publisher: Publisher
+    """Moves events from the outbox to the lake, and to the bus where there is one."""
+
     graph: TurnGraph
     embedder: Embeddings
     model: BaseChatModel | None
@@ -102,7 +105,6 @@ class Runtime:
         self._stack = stack
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._running = 0
-        self._draining = asyncio.Lock()
         self._touched: set[tuple[str, str]] = set()
         self._background: list[asyncio.Task[None]] = []
 
@@ -213,7 +215,8 @@ class Runtime:
             return False
         parts = self._parts
         event = SessionCompleted(
-            event_id=make_event_id(known.session_id, "completed", known.turns, 0),
+            # with the time of the last turn: a folder restored from yesterday counts the same turns again
+            event_id=make_event_id(known.session_id, f"completed:{known.last_at}", known.turns, 0),
             session_id=known.session_id,
             tenant=known.tenant,
             domain=known.domain,
@@ -289,6 +292,7 @@ class Runtime:
             now=parts.now(),
             on_progress=on_progress,
             due_after=settings.learn_after if only_if_due else None,
+            published=parts.store.patterns(tenant),
         )
 
     @property
@@ -431,13 +435,13 @@ class Runtime:
     # --- living and ending -----------------------------------------------------------------------
 
     def is_busy(self) -> bool:
-        """True while a turn runs or events wait for the lake."""
-        return self._running > 0 or self._parts.outbox.pending() > 0
+        """True while a turn runs or events wait for the lake or the bus."""
+        return self._running > 0 or self._parts.publisher.is_busy
 
     def start_background(self) -> None:
-        """Move events to the lake and complete idle sessions from now on; for servers."""
+        """Move events on and complete idle sessions from now on; for servers."""
         self._background = [
-            asyncio.create_task(self._every(FLUSH_S, self.drain)),
+            asyncio.create_task(self._every(FLUSH_S, self._publish)),
             asyncio.create_task(self._every(SWEEP_S, self.complete_idle)),
         ]
 
@@ -460,9 +464,18 @@ class Runtime:
 
     async def drain(self) -> None:
         """Move every waiting event to the lake."""
-        async with self._draining:
-            while await self._parts.outbox.drain(self._parts.lake.write):
-                pass
+        await self._parts.publisher.drain("lake")
+
+    async def _publish(self) -> None:
+        for queue, reason in (await self._parts.publisher.publish()).items():
+            LOG.warning("Events wait for the %s: %s", queue, reason)
+
+    async def redrive(self) -> int:
+        """Send every dead letter once more; returns how many there were (count)."""
+        found = await self._parts.outbox.redrive()
+        await self.drain()
+        await self._parts.publisher.drain("bus")
+        return found
 
     async def close(self) -> None:
         """Flush and close. A server completes the sessions it served; a short command leaves them open."""
@@ -473,6 +486,7 @@ class Runtime:
                 await self._complete_touched()
             if self._background or self._parts.outbox.pending() > KEEP_IN_JOURNAL:
                 await self.drain()
+            await self._parts.publisher.drain("bus")  # nobody waits: the reply has left
         finally:
             await self._stack.aclose()
 

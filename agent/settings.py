@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -67,9 +68,21 @@ class Settings(BaseSettings):
     """Who classifies, writes and judges: `local` (no network), `bedrock:<model id>`, or a chat model
     string of LangChain such as `openai:gpt-5`."""
 
+    model_fallbacks: Annotated[tuple[Text, ...], NoDecode] = ()
+    """Chat models that are asked in this order when `model` is throttled, down or unusable, before the
+    local skills; the environment takes them with commas in between. Unused while `model` is `local`."""
+
+    model_timeout_s: float = Field(default=15, gt=0, le=900)
+    """Longest wait for an answer of Bedrock (seconds); no more than a node may take."""
+
     embedder: Text = "minilm"
     """Who turns text into vectors: `minilm` (comes along), a folder with `model.onnx` and
     `tokenizer.json`, or `bedrock:<model id>`. An index remembers it and refuses another."""
+
+    dynamodb_table_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,200}$")] | None = None
+    """Keep profiles, sessions and releases in the DynamoDB tables `<prefix>-profiles`, `-conversations` and
+    `-releases` in place of the state folder, and publish patterns to `-patterns`; account and region are
+    those that boto3 finds. `slipstream config check --create` makes the tables."""
 
     tenant: Text = "local"
     """Tenant of requests that come without a verified one; nothing is shared between tenants."""
@@ -105,6 +118,16 @@ class Settings(BaseSettings):
     session_idle_s: float = Field(default=1800, gt=0)
     """Time without a turn after which a session counts as over (seconds)."""
 
+    backlog_mb: int = Field(default=256, ge=1)
+    """Waiting events (megabytes) above which the journal drops those that only a trace shows, and counts
+    them; at twice as much it takes none."""
+
+    event_bus: Text | None = None
+    """EventBridge bus, by name or ARN, on which finished turns and sessions are announced."""
+
+    lake_bucket: Text | None = None
+    """S3 bucket that holds the lake and the files of releases; `None`: they stay in the state folder."""
+
     host: Text | None = None
     """Address that `serve` listens on; `None`: 0.0.0.0 inside a container, else 127.0.0.1."""
 
@@ -130,6 +153,11 @@ class Settings(BaseSettings):
     @classmethod
     def _expand(cls, folder: Path | None) -> Path | None:
         return folder.expanduser() if folder else None
+
+    @field_validator("model_fallbacks", mode="before")
+    @classmethod
+    def _split(cls, names: object) -> object:
+        return [name.strip() for name in names.split(",") if name.strip()] if isinstance(names, str) else names
 
     @field_validator("log_level", mode="before")
     @classmethod

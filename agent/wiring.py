@@ -8,7 +8,7 @@ from functools import partial
 from langchain_core.language_models import BaseChatModel
 
 from agent.checkpoints import open_checkpoints, trim_checkpoints
-from agent.models import make_chat_model, make_embeddings
+from agent.models import make_chat_model, make_embeddings, make_fallbacks
 from agent.runtime import Parts, Runtime
 from agent.services import OnProgress, ServiceShelf
 from agent.settings import Settings
@@ -16,6 +16,8 @@ from graph.build import build_graph
 from memory.errors import StorageFailed
 from memory.outbox import open_outbox
 from memory.parquet import open_lake
+from memory.ports import Store
+from memory.publisher import Publisher, without_poison
 from memory.redact import redact
 from memory.sqlite import open_store
 from tools.catalog import Tool
@@ -48,23 +50,28 @@ async def open_runtime(
         raise StorageFailed(str(state), error.strerror or "it cannot be made") from None
     stack = AsyncExitStack()
     try:
-        store = stack.enter_context(open_store(state / "store.sqlite"))
-        outbox = stack.enter_context(open_outbox(state / "outbox.sqlite"))
+        store = _open_store(settings, stack)
+        outbox = stack.enter_context(
+            open_outbox(state / "outbox.sqlite", most_bytes=settings.backlog_mb * 1_000_000)
+        )
         saver = await open_checkpoints(state / "sessions.sqlite", stack)
+        lake = open_lake(state / "lake")
         embedder = make_embeddings(settings)
-        model = model or make_chat_model(settings)
+        model = model or make_chat_model(settings.model, settings)
         shelf = ServiceShelf(
             settings,
             store=store,
             embedder=embedder,
             model=model,
+            fallbacks=make_fallbacks(settings),
             tools=await _mcp_tools(settings, stack),
             on_progress=on_progress,
         )
         parts = Parts(
             store=store,
             outbox=outbox,
-            lake=open_lake(state / "lake"),
+            lake=lake,
+            publisher=Publisher(outbox, {"lake": without_poison(lake.write)}),
             graph=build_graph().compile(
                 checkpointer=saver if settings.memory_enabled else None, name="slipstream"
             ),
@@ -80,6 +87,15 @@ async def open_runtime(
         await stack.aclose()
         raise
     return Runtime(settings, parts, stack)
+
+
+def _open_store(settings: Settings, stack: AsyncExitStack) -> Store:
+    if settings.dynamodb_table_prefix is None:
+        return stack.enter_context(open_store(settings.state_dir / "store.sqlite"))
+    from memory.dynamodb import open_tables
+    from memory.dynamodb_store import DynamoStore
+
+    return DynamoStore(open_tables(settings.dynamodb_table_prefix))
 
 
 async def _mcp_tools(settings: Settings, stack: AsyncExitStack) -> dict[str, Tool]:

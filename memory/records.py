@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 Outcome = Literal["solved", "unsolved", "escalated", "unknown"]
 ReplyKind = Literal["answer", "clarification", "escalation", "blocked", "refusal", "static"]
 Decision = Literal["accept", "revise", "refuse"]
+Grade = Literal["pass", "fail", "unknown"]
 Arm = Literal["guided", "holdout", "off"]
 """`holdout`: guidance was withheld to measure what it is worth; `off`: it was switched off or absent."""
 
@@ -171,6 +172,8 @@ class Verdict(Record):
     """What the generator should do better, as instructions."""
 
     skill: str = ""
+    grade: Grade = "unknown"
+    """What exact checks alone say: `pass`, every sentence is quoted and cited; `fail`, a rule is broken."""
 
 
 class Case(Record):
@@ -311,7 +314,7 @@ class Attempt(Record):
     """One try at a node run."""
 
     skill: str
-    """What was tried: `primary`, `local` or `static`."""
+    """What was tried: `primary`, `fallback` (another model) or `local`."""
 
     duration_ms: float = Field(ge=0)
     error: str | None = None
@@ -421,6 +424,14 @@ class FeedbackGiven(Event):
     comment: str = ""
 
 
+class EventsDropped(Event):
+    """Some events of this turn were not kept, because too many waited to be delivered."""
+
+    kind: Literal["gap"] = "gap"
+    dropped: dict[str, int]
+    """How many (count), by kind of event; never of a kind that is learned from."""
+
+
 class SessionCompleted(Event):
     """A session is over; `Session Completed` on the bus. Once a session."""
 
@@ -440,6 +451,7 @@ SessionEvent = Annotated[
     | VerdictGiven
     | TurnFinished
     | FeedbackGiven
+    | EventsDropped
     | SessionCompleted,
     Field(discriminator="kind"),
 ]

@@ -12,6 +12,7 @@ from agent.cli import (
     config,
     demo,
     domain,
+    events,
     feedback,
     flows,
     graph,
@@ -71,6 +72,7 @@ app.command("feedback", rich_help_panel="Ask")(feedback.feedback)
 app.command("serve", rich_help_panel="Serve")(serve.serve)
 app.command("invoke", rich_help_panel="Serve")(invoke.invoke)
 app.add_typer(trace.app, rich_help_panel="Look", context_settings=HELP)
+app.add_typer(events.app, rich_help_panel="Look", context_settings=HELP)
 app.command("graph", rich_help_panel="Look")(graph.graph)
 app.command("import", rich_help_panel="Learn")(importing.import_logs)
 app.command("learn", rich_help_panel="Learn")(learn.learn)

@@ -102,6 +102,7 @@ Serve:
 Look:
   graph      Print the nodes of a turn and their routes, or draw them.
   trace      Look at what happened in a turn.
+  events     See what waits to be delivered.
 
 Learn:
   import     Import logs that you already have, to learn from your past.
@@ -390,6 +391,9 @@ mcp_servers         {}           default
 holdout_share       0.1          default
 learn_after         100          default
 session_idle_s      1800.0       default
+backlog_mb          256          default
+event_bus                        default
+lake_bucket                      default
 host                             default
 port                9000         slipstream.toml:2
 log_level                        default

@@ -163,7 +163,7 @@ async def test_a_row_that_cannot_be_read_is_put_aside_and_holds_nobody_up(
     assert shown == lake.events == [events[0], events[2]]
     assert (taken, outbox.pending(), outbox.dead()) == (3, 0, 1)
     with sqlite3.connect(path) as plain:
-        [(event_id, why, kept)] = plain.execute("SELECT event_id, reason, body FROM dead")
+        [(event_id, why, kept)] = plain.execute("SELECT event_id, reason, body FROM dead_letters")
     plain.close()
     assert (event_id, kept) == (events[1].event_id, body)
     assert reason in why
