@@ -12,6 +12,7 @@ Outcome = Literal["solved", "unsolved", "escalated", "unknown"]
 ReplyKind = Literal["answer", "clarification", "escalation", "blocked", "refusal", "static"]
 Decision = Literal["accept", "revise", "refuse"]
 Grade = Literal["pass", "fail", "unknown"]
+Grade = Literal["pass", "fail", "unknown"]
 Arm = Literal["guided", "holdout", "off"]
 """`holdout`: guidance was withheld to measure what it is worth; `off`: it was switched off or absent."""
 
@@ -172,6 +173,8 @@ class Verdict(Record):
     """What the generator should do better, as instructions."""
 
     skill: str = ""
+    grade: Grade = "unknown"
+    """What exact checks alone say: `pass`, every sentence is quoted and cited; `fail`, a rule is broken."""
     grade: Grade = "unknown"
     """What exact checks alone say: `pass`, every sentence is quoted and cited; `fail`, a rule is broken."""
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from domains.model import Domain
 from graph.state import GraphState
+from memory.checks import without_judgements
 from memory.errors import AgentError
 from memory.records import Analysis, Citation, Draft, Verdict
 from memory.text import clip
@@ -154,7 +155,7 @@ class ModelJudge:
             rubric="\n".join(f"- {name}" for name in rubric),
             question=fenced(state.query),
             passages=_numbered(_sources(state)),
-            answer=fenced(draft.text),
+            answer=fenced(without_judgements(draft.text)),
         )
         judgement = _parse(await ask(self._model, prompt), Judgement)
         criteria = {name: judgement.criteria.get(name, 0.0) for name in rubric}
