@@ -22,10 +22,9 @@ from memory.arrays import ArrayPatternIndex, PatternIndexBroken, open_pattern_in
 from memory.errors import EmbedderMismatch, StorageFailed
 from memory.hybrid import HybridKnowledgeIndex, KnowledgeMissing, build_index, open_index
 from memory.onnx import embedder_identity
-from memory.ports import PatternIndex
+from memory.ports import PatternIndex, Store
 from memory.records import Case, Release
 from memory.redact import redact
-from memory.sqlite import SqliteStore
 from nodes.classify import LocalClassifier, fit_classifier
 from nodes.local_judge import LocalJudge
 from nodes.local_writer import LocalWriter
@@ -48,7 +47,7 @@ class ServiceShelf:
         self,
         settings: Settings,
         *,
-        store: SqliteStore,
+        store: Store,
         embedder: Embeddings,
         model: BaseChatModel | None,
         tools: dict[str, Tool],

@@ -11,7 +11,7 @@ from learning.arranging import Arranged, arrange
 from learning.demotion import review
 from learning.intents import BatchClassifier, Named, count_unlearned
 from learning.next_step import fit
-from learning.patternfiles import store_patterns
+from learning.patternfiles import pattern_item, store_patterns
 from learning.patterns import find_patterns
 from learning.progress import Progress
 from learning.publish import publish, release_id
@@ -22,7 +22,7 @@ from learning.stored import Source
 from learning.trust import LeftOut, trusted
 from memory.arrays import PatternIndexBroken, open_pattern_index
 from memory.errors import AgentError, LakeFileBroken
-from memory.ports import Lake, Registry
+from memory.ports import Lake, PatternStore, Registry
 from memory.records import Pattern, Release
 
 PATTERNS = "lake/processed/patterns"
@@ -69,6 +69,7 @@ async def learn(
     now: datetime,
     on_progress: Progress,
     due_after: int | None = None,
+    published: PatternStore | None = None,
 ) -> LearnReport:
     """Learn from all sessions of a domain and make the result live; the same lake gives the same release.
 
@@ -76,7 +77,7 @@ async def learn(
     break off: what was classified stays, and the live release changes only at the very end.
 
     `fallback` names what the classifier cannot. With `due_after`, nothing is learned until there are more new
-    intents than that (count) since the live release.
+    intents than that (count) since the live release. `published` takes the patterns for others to read.
 
     Raises:
         ClassifierDown: the classifier cannot be reached; the next run goes on from there.
@@ -112,6 +113,8 @@ async def learn(
         patterns = list((await _patterns(folder, release)).values())
     # last, and again when a run was killed before it: it mirrors what is live
     await asyncio.to_thread(store_patterns, patterns, folder / PATTERNS, tenant=tenant, domain=domain)
+    if published is not None:
+        await published.replace(domain, [pattern_item(one) for one in patterns])
     await review(lake, log.sessions, folder, tenant=tenant, domain=domain, now=now)
     clock.stop("guidance")
     on_progress("patterns", 2, 2, _figure(release))

@@ -1,7 +1,8 @@
 """Profiles, releases and published patterns in DynamoDB; each store is opened for one tenant."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from memory.dynamodb import ConditionFailed, DynamoTables, Item, key
 from memory.dynamodb_sessions import DynamoConversationStore
@@ -138,7 +139,7 @@ class DynamoPatternStore:
         self._tables = tables
         self._tenant = tenant
 
-    async def replace(self, domain: str, items: Sequence[Item]) -> None:
+    async def replace(self, domain: str, items: Sequence[Mapping[str, Any]]) -> None:
         partition = key(self._tenant, domain)
         put = [{**item, "domain": partition} for item in items]
         there = await self._tables.query(

@@ -230,3 +230,7 @@ class Store(Protocol):
     def registry(self, tenant: str) -> Registry:
         """Return the releases of a tenant."""
         ...
+
+    def patterns(self, tenant: str) -> PatternStore | None:
+        """Return where patterns of a tenant are published; `None`: nowhere but in the lake."""
+        ...

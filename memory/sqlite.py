@@ -64,6 +64,9 @@ class SqliteStore:
         """Return the releases of a tenant."""
         return SqliteRegistry(self._file, tenant)
 
+    def patterns(self, tenant: str) -> None:
+        """Publish nowhere: whoever can read this file can read the lake."""
+
 
 @contextmanager
 def open_store(path: Path) -> Iterator[SqliteStore]:

@@ -1,0 +1,108 @@
+"""Turns of a runtime whose small records lie in DynamoDB: what they cost, and what is left behind."""
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.runtime import Runtime
+from agent.settings import Settings
+from agent.wiring import open_runtime
+from domains.loader import new_domain
+from memory.dynamodb import open_tables
+from memory.dynamodb_store import DynamoStore
+from memory.redact import user_key
+from memory.turns import TurnReply, TurnRequest
+from tests.dynamodb import own_tables
+
+pytestmark = [pytest.mark.anyio, pytest.mark.services("dynamodb")]
+
+MOST_CALLS = 4
+"""Calls to DynamoDB that a turn may make."""
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def prefix() -> Iterator[str]:
+    with own_tables() as made:
+        yield made
+
+
+@pytest.fixture
+async def runtime(tmp_path: Path, prefix: str) -> AsyncIterator[Runtime]:
+    new_domain("shop", tmp_path / "domains")
+    settings = Settings(
+        state_dir=tmp_path / "state",
+        domains_dir=tmp_path / "domains",
+        domain="shop",
+        dynamodb_table_prefix=prefix,
+    )
+    opened = await open_runtime(settings)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Operations that were sent to DynamoDB, attempt by attempt."""
+    from botocore.httpsession import URLLib3Session
+
+    sent: list[str] = []
+    send = URLLib3Session.send
+
+    def count(self: URLLib3Session, request: Any) -> Any:
+        sent.append(request.headers["X-Amz-Target"].decode().split(".")[-1])
+        return send(self, request)
+
+    monkeypatch.setattr(URLLib3Session, "send", count)
+    return sent
+
+
+REQUESTS = itertools.count()
+
+
+async def ask(runtime: Runtime, query: str = "How can I export my data?", user: str = "ann") -> TurnReply:
+    number = next(REQUESTS)
+    request = TurnRequest(query=query, session_id="s-1", request_id=f"r-{number}", domain="shop", user=user)
+    return await runtime.turn(request)
+
+
+async def test_a_turn_makes_four_calls_at_most(runtime: Runtime, calls: list[str]) -> None:
+    await ask(runtime)
+    first = list(calls)
+    calls.clear()
+    await ask(runtime, "It worked yesterday and now it fails.")
+
+    assert sorted(calls) == ["GetItem", "PutItem", "PutItem", "UpdateItem"]
+    assert len(calls) <= MOST_CALLS
+    assert sorted(first) == ["GetItem", *sorted(calls)], "the first one asks which release is live"
+
+
+async def test_the_session_and_the_profile_are_found_by_another_process(
+    runtime: Runtime, prefix: str
+) -> None:
+    await ask(runtime)
+    await ask(runtime)
+
+    other = DynamoStore(open_tables(prefix))
+    user = user_key("local", "ann")
+    [known] = await other.conversations("local").of_user(user, limit=5)
+    assert (known.session_id, known.turns, known.completed) == ("s-1", 2, False)
+    assert (await other.profiles("local").get(user)).turns == 2
+
+
+async def test_another_user_does_not_get_the_session(runtime: Runtime) -> None:
+    from memory.errors import SessionForeign
+
+    await ask(runtime)
+
+    with pytest.raises(SessionForeign):
+        await ask(runtime, user="bob")
