@@ -177,6 +177,7 @@ def _record_turn(
         holdout_share=None if reply.guidance.arm == "off" else context.services.holdout_share,
         hit=reply.hit,
         verdict=reply.verdict,
+        grade=state["verdict"].grade if state.get("verdict") else "unknown",
         duration_ms=reply.duration_ms,
     )
 

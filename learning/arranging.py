@@ -202,8 +202,9 @@ def _outcomes(rows: _Columns, parts: _Parts, words: NDArray[np.uint32]) -> _Outc
     1. the user's own last word: `resolved`, else a rating of 4 or 5 (solved), of 1 or 2 (unsolved);
     2. the last completion that says how it ended: a client's, or that of a recorded log;
     3. a turn that handed over to a person: escalated;
-    4. a last answer that was refused, canned, or not good enough for the judge to the end: unsolved; a
-       refusal that was followed by an accepted answer is overcome and says nothing;
+    4. a last answer that was refused, canned, or broke an exact rule (an invented figure, a citation of
+       nothing): unsolved; one that was followed by another answer is overcome and says nothing. What a
+       judge thinks of an answer counts for nothing here;
     5. a last question that the user had asked before in the same words: unsolved, since the first answer
        did not help;
     6. else unknown: silence is neither.

@@ -23,8 +23,8 @@ STEPS = ("answer", "refusal", "static")
 """Kinds of reply whose turn may be a step; asking back and blocking are none."""
 
 FAILED_REPLIES = ("refusal", "static")
-FAILED_VERDICTS = ("revise", "refuse")
-"""The judge's last word on an answer that did not get better."""
+FAILED_GRADES = ("fail",)
+"""Grades of an answer that broke a rule for certain; a judge's opinion is not learned from."""
 
 GOOD_RATING, BAD_RATING = 4, 2
 """From and up to which rating (1 to 5) a user says that it helped or did not; 3 says neither."""
@@ -50,7 +50,7 @@ SCHEMA = pa.schema(
     ]
 )
 """`at_us` in Unix microseconds; `recorded`: the label came with the log; `named`: a classifier gave it
-afterwards; `failed`: the answer was refused, canned or not good enough; `outcome`: what a word says."""
+afterwards; `failed`: the answer was refused, canned or broke a rule; `outcome`: what a word says."""
 
 Bools = NDArray[np.bool_]
 
@@ -77,7 +77,7 @@ def digest(raw: pa.Table, classifier: str) -> Digest:
     question = raw.column("query").fill_null("")
     is_open = (kind == STEP) & ~_among(source, [RECORDED, classifier]) & ~_among(question, [""])
     is_step = pa.array(kind == STEP)
-    failed = _among(raw.column("reply_kind"), FAILED_REPLIES) | _among(raw.column("verdict"), FAILED_VERDICTS)
+    failed = _among(raw.column("reply_kind"), FAILED_REPLIES) | _among(raw.column("grade"), FAILED_GRADES)
     columns = {
         "event_id": raw.column("event_id"),
         "session": raw.column("session_id"),

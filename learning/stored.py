@@ -17,7 +17,7 @@ from learning.gathering import SCHEMA
 from memory.errors import StorageFailed
 from memory.ports import LakeFile
 
-VERSION = 1
+VERSION = 2
 """Grows when the same files would give other rows."""
 
 MANIFEST = "manifest.json"

@@ -62,7 +62,7 @@ class Lake(Protocol):
         """Return what the learner reads of a file of one domain, a row an event, repeats and all.
 
         Columns: `event_id`, `kind`, `session_id`, `user`, `turn`, `seq`, `at` (UTC, microseconds), never
-        null; `query`, `reply_kind`, `intent`, `topic`, `label_source`, `verdict`, `rating`, `resolved`,
+        null; `query`, `reply_kind`, `intent`, `topic`, `label_source`, `grade`, `rating`, `resolved`,
         `outcome`, null where they do not apply.
 
         Raises:

@@ -413,6 +413,9 @@ class TurnFinished(Event):
     """Whether the last turn's guidance named this step; `None` when there was none."""
 
     verdict: Decision | None = None
+    grade: Grade = "unknown"
+    """What exact checks say of the answer; all that is learned from the judge."""
+
     duration_ms: float = Field(ge=0)
     sample: bool = False
     """From a sample log; never to be taken for real use."""

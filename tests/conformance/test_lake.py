@@ -136,7 +136,7 @@ async def test_columns_hold_what_the_learner_reads_of_each_event(lake: Lake) -> 
         "intent": "troubleshooting",
         "topic": "seal",
         "label_source": "none",
-        "verdict": None,
+        "grade": "unknown",
         "rating": None,
         "resolved": None,
         "outcome": None,

@@ -290,7 +290,7 @@ def test_handing_over_to_a_person_is_an_escalation_unless_somebody_says_more() -
 
 @pytest.mark.parametrize(
     "failure",
-    [{"reply_kind": "refusal"}, {"reply_kind": "static"}, {"verdict": "revise"}, {"verdict": "refuse"}],
+    [{"reply_kind": "refusal"}, {"reply_kind": "static"}, {"grade": "fail"}],
 )
 def test_a_last_answer_that_failed_leaves_the_session_unsolved(failure: dict[str, Any]) -> None:
     first, last = turn_event("s", 1, "alarm", **LIVE), turn_event("s", 2, "bye", **LIVE, **failure)
@@ -299,6 +299,11 @@ def test_a_last_answer_that_failed_leaves_the_session_unsolved(failure: dict[str
     assert sessions(first, last).outcomes.tolist() == [UNSOLVED]
     assert sessions(first, last, overcome).outcomes.tolist() == [UNKNOWN]
     assert sessions(first, last, said("s", resolved=True, at_s=9)).outcomes.tolist() == [SOLVED]
+
+
+@pytest.mark.parametrize("opinion", [{"verdict": "revise"}, {"verdict": "refuse"}, {"grade": "unknown"}])
+def test_what_a_judge_thinks_of_an_answer_is_not_learned(opinion: dict[str, Any]) -> None:
+    assert sessions(turn_event("s", 1, "alarm", **LIVE, **opinion)).outcomes.tolist() == [UNKNOWN]
 
 
 def asked(*questions: str, source: str = "test:1") -> Sequence[SessionEvent]:

@@ -53,7 +53,7 @@ async def test_files_of_old_and_new_versions_are_one_log(lake: ParquetLake, tmp_
         await lake.write([turn_event(session, 1, label), over(session, "solved")])
     old, new, _ = (tmp_path / "lake" / file.name for file in await lake.files())
     table = pq.read_table(old, partitioning=None)
-    pq.write_table(table.drop(["label_source", "verdict", "rating", "resolved", "reply_kind"]), old)
+    pq.write_table(table.drop(["label_source", "grade", "rating", "resolved", "reply_kind"]), old)
     table = pq.read_table(new, partitioning=None)
     pq.write_table(table.append_column("mood", pa.array(["good"] * table.num_rows)), new)
 

@@ -203,16 +203,16 @@ async def test_a_kind_that_only_a_newer_version_knows_is_passed_over(
 async def test_columns_that_an_older_version_did_not_write_come_from_the_event(
     lake: ParquetLake, tmp_path: Path
 ) -> None:
-    await lake.write([finished(verdict="revise", label_source="local:1"), completed()])
+    await lake.write([finished(grade="fail", label_source="local:1"), completed()])
     [file] = await lake.files()
     new = await lake.columns(file, tenant="acme", domain="pumps")
     path = tmp_path / file.name
-    pq.write_table(pq.read_table(path, partitioning=None).drop(["verdict", "label_source", "outcome"]), path)
+    pq.write_table(pq.read_table(path, partitioning=None).drop(["grade", "label_source", "outcome"]), path)
 
     old = await lake.columns(file, tenant="acme", domain="pumps")
 
     assert old == new
-    assert old.column("verdict").to_pylist() == [None, "revise"]
+    assert old.column("grade").to_pylist() == [None, "fail"]
 
 
 async def test_columns_of_a_newer_version_and_other_types_do_no_harm(
