@@ -50,3 +50,16 @@ def make_rule(
     """Compile a rule; hints are parted by `|`, `before` is in any case and ends where the value begins."""
     named = re.compile(f"(?i)(?:{before})$") if before else None
     return Rule(label, re.compile(pattern), tuple(hints.split("|")), check, named, length)
+
+
+class Found(NamedTuple):
+    """A value that must go."""
+
+    start: int
+    """Offset of its first character."""
+
+    end: int
+    """Offset behind its last character."""
+
+    label: str
+    """Its kind, like `EMAIL`."""

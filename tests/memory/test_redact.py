@@ -28,7 +28,7 @@ def random_text(alphabet: str, length: int, seed: int = 7) -> str:
 
 SECRETS = [
     ("mail me at ann.lee+x@mail.example.org, please", "mail me at <EMAIL>, please"),
-    ("Ann <ann@example.org>", "Ann <<EMAIL>>"),
+    ("Ann <ann@example.org>", "<PERSON> <<EMAIL>>"),
     ("ann [at] example [dot] com", "<EMAIL>"),
     ("büro@müller-söhne.de", "<EMAIL>"),
     ("my card 4000 0000 0000 0002 was charged", "my card <CARD> was charged"),
@@ -65,6 +65,18 @@ SECRETS = [
     ('{"password": "two words here"}', '{"password": "<PASSWORD>"}'),
     ("postgresql://app:BeDWC_uClihLqd_L@db.internal/x", "postgresql://app:<PASSWORD>@db.internal/x"),
     ("Authorization: Basic c2FuY2hlemplbm5pZmVyOmEw", "Authorization: Basic <PASSWORD>"),
+    ("Dear Ms. Turner, thanks", "Dear <PERSON>, thanks"),
+    ("my name is Noor Adeyemi", "my name is <PERSON>"),
+    ("I met Pieter de Vries; Vries is well", "I met <PERSON>; <PERSON> is well"),
+    ("we log in as Anna.Lee@corp", "we log in as <PERSON>@corp"),
+    ('{"user": "Kofi Mensah"}', '{"user": "<PERSON>"}'),
+    ("the technician Farouk Haddad came", "the technician <PERSON> came"),
+    ("it works, said McKenna O'Hara", "it works, said <PERSON>"),
+    ("ship it to 12 Elm Grove Road, Apt. 4, Salem, OR 97301.", "ship it to <ADDRESS>."),
+    ("I live at Hauptstraße 12, 10115 Berlin now", "I live at <ADDRESS> now"),
+    ("it is 82, rue de Perez and", "it is <ADDRESS> and"),
+    ("P.O. Box 1234, Austin", "<ADDRESS>"),
+    ("Regards,\nLin Wu\n12 High Street\nLeeds", "Regards,\n<PERSON>\n<ADDRESS>"),
 ]
 
 KEPT = [
@@ -87,6 +99,14 @@ KEPT = [
     "Set min_length of password policy to 14 characters",
     "git clone git@github.com:acme/pump.git at 12:30:45",
     "card 4000 0000 0000 0003 does not exist",
+    "Does Claude or Nova summarise better, and what of Victoria Metrics and Jenkins?",
+    "Use Pearson or Spearman, Kaplan-Meier or Holt-Winters on the Black Friday sales",
+    "Compare May, June and August in the Paris and Frankfurt regions",
+    "The user Pool of the customer Portal, by Terraform, for Graviton",
+    "Alarm 12 High Pressure on GT2, see section 4 of the Operating Manual",
+    "Scale to 3 Kinesis Streams and 25 Data Lakes in 2 Steps",
+    'new ArrayList() said MXNet; {"name": "Build"}',
+    "Crohn's disease and the ELISA method",
     "",
 ]
 
