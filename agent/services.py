@@ -19,12 +19,14 @@ from learning.models import VersionBroken, VersionUnknown, live_version, model_n
 from learning.served import WithoutDemoted
 from learning.trained_classifier import fits, open_head
 from memory.arrays import ArrayPatternIndex, PatternIndexBroken, open_pattern_index
+from memory.cached import CachedKnowledgeIndex
 from memory.errors import EmbedderMismatch, StorageFailed
 from memory.hybrid import HybridKnowledgeIndex, KnowledgeMissing, build_index, open_index
 from memory.onnx import embedder_identity
 from memory.ports import PatternIndex, Store
 from memory.records import Case, Release
 from memory.redact import redact
+from memory.valkey import ValkeyCache
 from nodes.classify import LocalClassifier, fit_classifier
 from nodes.local_judge import LocalJudge
 from nodes.local_writer import LocalWriter
@@ -52,6 +54,7 @@ class ServiceShelf:
         model: BaseChatModel | None,
         tools: dict[str, Tool],
         on_progress: OnProgress | None,
+        cache: ValkeyCache | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -59,6 +62,7 @@ class ServiceShelf:
         self._model = model
         self._tools = tools
         self._on_progress = on_progress
+        self._cache = cache
         self._made: dict[tuple[str, str], Services] = {}
         self._decided: dict[tuple[str, str], int] = {}
         """When it was last decided which patterns are out of service."""
@@ -94,6 +98,9 @@ class ServiceShelf:
         base = self._domains[domain]
         base = replace(base, profiles=self._store.profiles(tenant) if self._settings.memory_enabled else None)
         base = await asyncio.to_thread(self._with_trained, base, tenant)
+        if self._cache is not None:
+            cached = CachedKnowledgeIndex(base.knowledge, self._cache, tenant=tenant)
+            base = replace(base, knowledge=cached)
         if live is None:
             return base
         try:

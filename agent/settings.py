@@ -36,6 +36,10 @@ class SettingsInvalid(AgentError):
         super().__init__(f"{where}: {problem}.", fix=fix)
 
 
+SECRET = frozenset({"model_api_key", "redis_url"})
+"""Settings whose values no message may quote."""
+
+
 def _flag(name: str) -> Any:
     """Let a feature flag be switched by its bare name too; the prefixed name wins."""
     return AliasChoices(f"{PREFIX}{name}", name)
@@ -83,6 +87,10 @@ class Settings(BaseSettings):
     """Keep profiles, sessions and releases in the DynamoDB tables `<prefix>-profiles`, `-conversations` and
     `-releases` in place of the state folder, and publish patterns to `-patterns`; account and region are
     those that boto3 finds. `slipstream config check --create` makes the tables."""
+
+    redis_url: SecretStr | None = None
+    """Valkey or Redis (`redis://` or `rediss://`) where what a search found is kept for a day; masked
+    wherever settings are shown. While it is down everything works, only slower."""
 
     tenant: Text = "local"
     """Tenant of requests that come without a verified one; nothing is shared between tenants."""
@@ -157,7 +165,16 @@ class Settings(BaseSettings):
     @field_validator("model_fallbacks", mode="before")
     @classmethod
     def _split(cls, names: object) -> object:
-        return [name.strip() for name in names.split(",") if name.strip()] if isinstance(names, str) else names
+        if isinstance(names, str):
+            return [name.strip() for name in names.split(",") if name.strip()]
+        return names
+
+    @field_validator("redis_url")
+    @classmethod
+    def _address(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not re.match(r"(redis|valkey)s?://\S", url.get_secret_value()):
+            raise ValueError("it does not start with redis:// or rediss://")
+        return url
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -225,7 +242,7 @@ def load_settings(**arguments: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = _field(str(first["loc"][0]))
-        value = "" if name == "model_api_key" else f", got `{str(first['input'])[:80]}`"
+        value = "" if name in SECRET else f", got `{str(first['input'])[:80]}`"
         raise _invalid(name, first["msg"][:1].lower() + first["msg"][1:] + value, origins) from None
     settings._origins = origins
     return settings

@@ -20,6 +20,7 @@ from memory.ports import Store
 from memory.publisher import Publisher, without_poison
 from memory.redact import redact
 from memory.sqlite import open_store
+from memory.valkey import ValkeyCache
 from tools.catalog import Tool
 from tools.mcp import open_mcp_servers
 
@@ -50,43 +51,63 @@ async def open_runtime(
         raise StorageFailed(str(state), error.strerror or "it cannot be made") from None
     stack = AsyncExitStack()
     try:
-        store = _open_store(settings, stack)
-        outbox = stack.enter_context(
-            open_outbox(state / "outbox.sqlite", most_bytes=settings.backlog_mb * 1_000_000)
-        )
-        saver = await open_checkpoints(state / "sessions.sqlite", stack)
-        lake = open_lake(state / "lake")
-        embedder = make_embeddings(settings)
-        model = model or make_chat_model(settings.model, settings)
-        shelf = ServiceShelf(
-            settings,
-            store=store,
-            embedder=embedder,
-            model=model,
-            fallbacks=make_fallbacks(settings),
-            tools=await _mcp_tools(settings, stack),
-            on_progress=on_progress,
-        )
-        parts = Parts(
-            store=store,
-            outbox=outbox,
-            lake=lake,
-            publisher=Publisher(outbox, {"lake": without_poison(lake.write)}),
-            graph=build_graph().compile(
-                checkpointer=saver if settings.memory_enabled else None, name="slipstream"
-            ),
-            embedder=embedder,
-            model=model,
-            services=shelf.services,
-            open_patterns=shelf.patterns,
-            trim=partial(trim_checkpoints, saver),
-            redact=redact,
-            now=now,
-        )
+        parts = await _open_parts(settings, stack, on_progress, now, model)
     except BaseException:
         await stack.aclose()
         raise
     return Runtime(settings, parts, stack)
+
+
+async def _open_parts(
+    settings: Settings,
+    stack: AsyncExitStack,
+    on_progress: OnProgress | None,
+    now: Callable[[], datetime],
+    model: BaseChatModel | None,
+) -> Parts:
+    """Choose an adapter for each port; `stack` closes what was opened."""
+    store = _open_store(settings, stack)
+    outbox = stack.enter_context(
+        open_outbox(settings.state_dir / "outbox.sqlite", most_bytes=settings.backlog_mb * 1_000_000)
+    )
+    saver = await open_checkpoints(settings.state_dir / "sessions.sqlite", stack)
+    lake = open_lake(settings.state_dir / "lake")
+    embedder = make_embeddings(settings)
+    model = model or make_chat_model(settings.model, settings)
+    shelf = ServiceShelf(
+        settings,
+        store=store,
+        embedder=embedder,
+        model=model,
+        fallbacks=make_fallbacks(settings),
+        tools=await _mcp_tools(settings, stack),
+        on_progress=on_progress,
+        cache=_open_cache(settings, stack),
+    )
+    return Parts(
+        store=store,
+        outbox=outbox,
+        lake=lake,
+        publisher=Publisher(outbox, {"lake": without_poison(lake.write)}),
+        graph=build_graph().compile(
+            checkpointer=saver if settings.memory_enabled else None, name="slipstream"
+        ),
+        embedder=embedder,
+        model=model,
+        services=shelf.services,
+        open_patterns=shelf.patterns,
+        trim=partial(trim_checkpoints, saver),
+        redact=redact,
+        now=now,
+    )
+
+
+def _open_cache(settings: Settings, stack: AsyncExitStack) -> ValkeyCache | None:
+    if settings.redis_url is None:
+        return None
+    cache = ValkeyCache(settings.redis_url.get_secret_value())
+    stack.push_async_callback(cache.close)
+    return cache
 
 
 def _open_store(settings: Settings, stack: AsyncExitStack) -> Store:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,13 @@ class HybridKnowledgeIndex:
         """Return the vector of every passage by the digest of its text."""
         passages = map(Passage.model_validate_json, self._passages)
         return {_key(passage): vector for passage, vector in zip(passages, self._vectors, strict=True)}
+
+    @cached_property
+    def version(self) -> str:
+        digest = hashlib.sha256(self._vectors.tobytes())
+        for passage in self._passages:
+            digest.update(len(passage).to_bytes(8) + passage)
+        return digest.hexdigest()
 
     async def search(self, query: str, *, k: int) -> list[PassageHit]:
         if not self._passages or not query.strip():

@@ -122,6 +122,11 @@ class PatternIndex(Protocol):
 class KnowledgeIndex(Protocol):
     """Finds passages by words and by meaning."""
 
+    @property
+    def version(self) -> str:
+        """Name what it holds: another one when other passages, or another embedder, may find others."""
+        ...
+
     async def search(self, query: str, *, k: int) -> list[PassageHit]:
         """Return at most `k` passages, best first, equal scores by id; an empty index gives none."""
         ...
