@@ -1,4 +1,4 @@
-"""The lake on disk: Parquet files in Hive partitions by day.
+"""The lake: Parquet files in Hive partitions by day, in a folder or in a bucket.
 
 `raw/events` holds every event for traces and audit; `raw/sessions` holds what the learner reads, with
 a column for each figure that somebody may want to query. Both keep the whole event as JSON besides.
@@ -7,21 +7,21 @@ a column for each figure that somebody may want to query. Both keep the whole ev
 import asyncio
 import hashlib
 import json
-import os
-import secrets
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from memory.errors import LakeFileBroken, StorageFailed
+from memory.errors import LakeFileBroken
 from memory.events import dump_event, parse_event
+from memory.objects import FolderObjects, Objects
 from memory.ports import LakeFile
 from memory.records import FeedbackGiven, SessionCompleted, SessionEvent, TurnFinished
 
@@ -96,6 +96,9 @@ FIGURES = [
 TURN_FIGURES = [name for name, _ in FIGURES if name in TurnFinished.model_fields]
 """Those that are fields of a turn; to ask a record for a field that it lacks costs as much as ten others."""
 
+PARTITION = re.compile(r".*/year=\d+/month=\d+/day=\d+/[^/]+\.parquet")
+"""Name of a file of the lake; whatever else lies beside is none of its business."""
+
 SCHEMAS = {
     EVENTS: pa.schema([*ENVELOPE, ("body", pa.string())]),
     SESSIONS: pa.schema([*ENVELOPE, *FIGURES, ("body", pa.string())]),
@@ -104,14 +107,14 @@ SCHEMAS = {
 
 
 class ParquetLake:
-    """`Lake` in a folder.
+    """`Lake` of Parquet files, wherever these lie.
 
     A file that cannot be read stops the scan with `LakeFileBroken`: to learn from the rest in silence
     would change what the same lake teaches.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
 
     async def write(self, events: Sequence[SessionEvent]) -> None:
         await asyncio.to_thread(self._write, events)
@@ -127,12 +130,8 @@ class ParquetLake:
                 by_day.setdefault(f"{SESSIONS}/{day}", {})[row["event_id"]] = row
         for part, rows in by_day.items():
             name = hashlib.sha256("\n".join(sorted(rows)).encode()).hexdigest()[:32]
-            file = self._folder / part / f"{name}.parquet"
-            try:
-                if not file.exists():
-                    _write_file(file, rows.values(), SCHEMAS[part.split("/year=")[0]])
-            except OSError as error:
-                raise StorageFailed(str(file), error.strerror or "it cannot be written") from None
+            data = _parquet(rows.values(), SCHEMAS[part.split("/year=")[0]])
+            self._objects.put(f"{part}/{name}.parquet", data)
 
     async def scan(self, *, tenant: str, domain: str | None = None) -> AsyncIterator[SessionEvent]:
         wanted = ds.field("tenant") == tenant
@@ -142,19 +141,13 @@ class ParquetLake:
             yield event
 
     async def files(self) -> list[LakeFile]:
-        return await asyncio.to_thread(self._list)
-
-    def _list(self) -> list[LakeFile]:
-        return [
-            LakeFile(file.relative_to(self._folder).as_posix(), file.stat().st_size)
-            for file in _files(self._folder / SESSIONS)
-        ]
+        return await asyncio.to_thread(self._files, SESSIONS)
 
     async def columns(self, file: LakeFile, *, tenant: str, domain: str) -> pa.Table:
-        return await asyncio.to_thread(_columns, self._folder / file.name, tenant, domain)
+        return await asyncio.to_thread(_columns, self._objects, file.name, tenant, domain)
 
     async def guided_turns(self, file: LakeFile, *, tenant: str, domain: str) -> list[TurnFinished]:
-        return await asyncio.to_thread(_guided_turns, self._folder / file.name, tenant, domain)
+        return await asyncio.to_thread(_guided_turns, self._objects, file.name, tenant, domain)
 
     async def session(self, session_id: str, *, tenant: str) -> AsyncIterator[SessionEvent]:
         wanted = (ds.field("session_id") == session_id) & (ds.field("tenant") == tenant)
@@ -171,8 +164,9 @@ class ParquetLake:
         wanted = (ds.field("tenant") == tenant) & (ds.field("domain") == domain)
         wanted &= ds.field("kind") == "turn_finished"
         found: dict[str, TurnFinished] = {}
-        for day in sorted((self._folder / SESSIONS).glob("year=*/month=*/day=*"), reverse=True):
-            for batch in _batches(sorted(day.glob("*.parquet")), wanted):
+        days = groupby(reversed(self._files(SESSIONS)), key=_day)
+        for _, of_day in days:
+            for batch in _batches(self._objects, of_day, wanted):
                 found |= {event.event_id: event for event in batch if isinstance(event, TurnFinished)}
             if len(found) >= limit:
                 break
@@ -183,11 +177,11 @@ class ParquetLake:
 
         The ids of two days are held at a time, so that memory does not grow with the lake.
         """
-        files = await asyncio.to_thread(_files, self._folder / table)
+        files = await asyncio.to_thread(self._files, table)
         before: set[str] = set()
-        for _, of_day in groupby(files, key=lambda file: file.parent):
+        for _, of_day in groupby(files, key=_day):
             seen: set[str] = set()
-            batches = _batches(of_day, wanted)
+            batches = _batches(self._objects, of_day, wanted)
             while (batch := await asyncio.to_thread(next, batches, None)) is not None:
                 for event in batch:
                     if event.event_id not in seen and event.event_id not in before:
@@ -195,20 +189,25 @@ class ParquetLake:
                         yield event
             before = seen  # a repeat lies in the same day, or in the next one when it was made over midnight
 
+    def _files(self, table: str) -> list[LakeFile]:
+        return [file for file in self._objects.list(table) if PARTITION.fullmatch(file.name)]
+
 
 def open_lake(folder: Path) -> ParquetLake:
     """Return the lake in `folder`, which is made with the first event."""
-    return ParquetLake(folder)
+    return ParquetLake(FolderObjects(folder))
 
 
 # --- reading ---------------------------------------------------------------------------------------
 
 
-def _files(table: Path) -> list[Path]:
-    return sorted(table.glob("year=*/month=*/day=*/*.parquet"))
+def _day(file: LakeFile) -> PurePosixPath:
+    return PurePosixPath(file.name).parent
 
 
-def _batches(files: Iterable[Path], wanted: ds.Expression) -> Iterator[list[SessionEvent]]:
+def _batches(
+    objects: Objects, files: Iterable[LakeFile], wanted: ds.Expression
+) -> Iterator[list[SessionEvent]]:
     """Yield the events of each file in batches that fit into memory, whatever the size of the file.
 
     Raises:
@@ -216,51 +215,53 @@ def _batches(files: Iterable[Path], wanted: ds.Expression) -> Iterator[list[Sess
         StorageFailed: a file cannot be opened.
     """
     for file in files:
-        with _told(file):
-            data = ds.dataset(str(file), format=FORMAT, partitioning=None)
-            for batch in data.to_batches(
-                columns=["body"], filter=wanted, batch_size=DECODED_ROWS, batch_readahead=1
-            ):
-                yield list(_events(batch.column("body").to_pylist()))
+        with _opened(objects, file.name) as data:
+            yield from _decoded(data, wanted)
+
+
+def _decoded(data: ds.Fragment, wanted: ds.Expression) -> Iterator[list[SessionEvent]]:
+    for batch in data.to_batches(columns=["body"], filter=wanted, batch_size=DECODED_ROWS, batch_readahead=1):
+        yield list(_events(batch.column("body").to_pylist()))
 
 
 @contextmanager
-def _told(file: Path) -> Iterator[None]:
-    """Name the file when it cannot be read."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is None:  # how pyarrow reports damaged pages
-            raise LakeFileBroken(str(file)) from None
-        raise StorageFailed(str(file), os.strerror(error.errno)) from None
-    except (pa.ArrowException, ValueError):
-        raise LakeFileBroken(str(file)) from None
+def _opened(objects: Objects, name: str) -> Iterator[ds.Fragment]:
+    """Open a file for a scan, and name it when it turns out to be no Parquet.
+
+    Raises:
+        LakeFileBroken: it is damaged, or was not written by a lake.
+        StorageFailed: it cannot be opened.
+    """
+    with objects.open(name) as file:
+        try:
+            yield FORMAT.make_fragment(file)
+        except (pa.ArrowException, ValueError, OSError):  # OSError: how pyarrow reports damaged pages
+            raise LakeFileBroken(objects.where(name)) from None
 
 
-def _columns(file: Path, tenant: str, domain: str) -> pa.Table:
+def _columns(objects: Objects, name: str, tenant: str, domain: str) -> pa.Table:
     """Return `COLUMNS` of a file, of one domain; a column that an older version did not write is made."""
     types = {field.name: field.type for field in SCHEMAS[SESSIONS]}
-    with _told(file):
-        data = ds.dataset(str(file), format=FORMAT, partitioning=None)
-        there = [name for name in COLUMNS if name in data.schema.names]
-        absent = [name for name in COLUMNS if name not in data.schema.names]
+    with _opened(objects, name) as data:
+        there = [one for one in COLUMNS if one in data.physical_schema.names]
+        absent = [one for one in COLUMNS if one not in data.physical_schema.names]
         wanted = (ds.field("tenant") == tenant) & (ds.field("domain") == domain)
         wanted &= ds.field("kind").isin(LEARNED)
-        for name in REQUIRED:
-            wanted &= ds.field(name).is_valid()
+        for required in REQUIRED:
+            wanted &= ds.field(required).is_valid()
         found = data.to_table(columns=[*there, *(["body"] if absent else [])], filter=wanted)
         made = _from_bodies(found.column("body").to_pylist(), absent, types) if absent else {}
-        return pa.table({name: made.get(name, _cast(found, name, types)) for name in COLUMNS})
+        return pa.table({one: made.get(one, _cast(found, one, types)) for one in COLUMNS})
 
 
-def _guided_turns(file: Path, tenant: str, domain: str) -> list[TurnFinished]:
+def _guided_turns(objects: Objects, name: str, tenant: str, domain: str) -> list[TurnFinished]:
     """Return the turns of sessions with an arm; only their rows are decoded."""
     wanted = (ds.field("tenant") == tenant) & (ds.field("domain") == domain)
     wanted &= ds.field("kind") == "turn_finished"
-    with _told(file):
-        if "arm" in ds.dataset(str(file), format=FORMAT, partitioning=None).schema.names:
+    with _opened(objects, name) as data:
+        if "arm" in data.physical_schema.names:
             wanted &= ds.field("arm") != "off"
-    found = [event for batch in _batches([file], wanted) for event in batch]
+        found = [event for batch in _decoded(data, wanted) for event in batch]
     return [one for one in found if isinstance(one, TurnFinished) and one.guidance.arm != "off"]
 
 
@@ -309,32 +310,12 @@ def _row(event: SessionEvent) -> dict[str, Any]:
     return row
 
 
-def _write_file(file: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> None:
-    """Write beside, sync, rename, sync the folder: readers see the whole file or none, even after a crash."""
+def _parquet(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> memoryview:
+    """Return a Parquet file; the same rows in any order give the same bytes."""
     in_order = sorted(rows, key=lambda row: (row["tenant"], row["session_id"], row["turn"], row["seq"]))
     table = pa.table(
         {field.name: pa.array([row.get(field.name) for row in in_order], field.type) for field in schema}
     )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_suffix(f".{secrets.token_hex(4)}.new")
-    try:
-        with beside.open("wb") as stream:
-            pq.write_table(
-                table, stream, compression="zstd", row_group_size=GROUP_ROWS, write_page_checksum=True
-            )
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(file)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    _sync_folder(file.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", row_group_size=GROUP_ROWS, write_page_checksum=True)
+    return memoryview(sink.getvalue())

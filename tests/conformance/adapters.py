@@ -19,7 +19,7 @@ from learning.sessions import SOLVED, Sessions
 from memory.arrays import open_pattern_index, write_index
 from memory.hybrid import build_index, open_index
 from memory.outbox import open_outbox
-from memory.parquet import open_lake
+from memory.parquet import ParquetLake, open_lake
 from memory.ports import (
     ConversationStore,
     EventSink,
@@ -32,6 +32,7 @@ from memory.ports import (
 )
 from memory.records import Passage
 from memory.sqlite import open_store
+from tests.aws import own_bucket
 from tests.conformance.samples import START
 from tests.dynamodb import own_store
 
@@ -87,6 +88,12 @@ def _sqlite_outbox(folder: Path) -> Iterator[EventSink]:
 @contextmanager
 def _parquet_lake(folder: Path) -> Iterator[Lake]:
     yield open_lake(folder / "lake")
+
+
+@contextmanager
+def _s3_lake(folder: Path) -> Iterator[Lake]:
+    with own_bucket() as bucket:
+        yield ParquetLake(bucket)
 
 
 class LetterCounts(Embeddings):
@@ -146,6 +153,6 @@ CONVERSATION_STORES = {"sqlite": _sqlite_conversations, "dynamodb": on("dynamodb
 REGISTRIES = {"sqlite": _sqlite_registry, "dynamodb": on("dynamodb", _dynamodb_registry)}
 PATTERN_STORES = {"dynamodb": on("dynamodb", _dynamodb_patterns)}
 EVENT_SINKS = {"sqlite": _sqlite_outbox}
-LAKES = {"parquet": _parquet_lake}
+LAKES = {"parquet": _parquet_lake, "s3": on("aws", _s3_lake)}
 KNOWLEDGE_INDEXES = {"hybrid": _hybrid_knowledge}
 PATTERN_INDEXES = {"arrays": _array_patterns}
