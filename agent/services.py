@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from agent.settings import Settings
 from domains.documents import read_passages
 from domains.loader import find_domain, load_domain, load_passages, load_tools
 from domains.model import Domain
+from graph.retries import ModelDown
 from graph.state import Services, Skills
 from learning.demotion import changed_at, load_decisions
 from learning.models import VersionBroken, VersionUnknown, live_version, model_name, version_folder
@@ -20,6 +21,7 @@ from learning.served import WithoutDemoted
 from learning.trained_classifier import fits, open_head
 from memory.arrays import ArrayPatternIndex, PatternIndexBroken, open_pattern_index
 from memory.cached import CachedKnowledgeIndex
+from memory.breaker import Breaker
 from memory.errors import EmbedderMismatch, StorageFailed
 from memory.hybrid import HybridKnowledgeIndex, KnowledgeMissing, build_index, open_index
 from memory.onnx import embedder_identity
@@ -52,6 +54,7 @@ class ServiceShelf:
         store: Store,
         embedder: Embeddings,
         model: BaseChatModel | None,
+        fallbacks: Mapping[str, BaseChatModel],
         tools: dict[str, Tool],
         on_progress: OnProgress | None,
         cache: ValkeyCache | None = None,
@@ -60,6 +63,7 @@ class ServiceShelf:
         self._store = store
         self._embedder = embedder
         self._model = model
+        self._fallbacks = fallbacks
         self._tools = tools
         self._on_progress = on_progress
         self._cache = cache
@@ -130,6 +134,9 @@ class ServiceShelf:
             domain=domain,
             primary=_model_skills(self._model, self._settings.model, domain) if self._model else local,
             local=local,
+            fallbacks=tuple(_model_skills(model, name, domain) for name, model in self._fallbacks.items())
+            if self._model
+            else (),
             knowledge=self._open_knowledge(domain),
             patterns=None,
             release=None,
@@ -199,10 +206,14 @@ def build_knowledge(
 
 
 def _model_skills(model: BaseChatModel, name: str, domain: Domain) -> Skills:
+    limits = domain.limits
+    longest_s = max(limits.node_s, *limits.nodes.values())
     return Skills(
         classifier=ModelClassifier(model, name, domain),
         writer=ModelWriter(model, name),
         judge=ModelJudge(model, name),
+        name=f"model {name}",
+        breaker=Breaker(f"Model `{name}`", budget_s=longest_s, failures=(ModelDown,)),
     )
 
 

@@ -181,6 +181,10 @@ class Limits(Written):
     nodes: dict[Name, Annotated[float, Field(gt=0)]] = {}
     """Other limits for single nodes (seconds)."""
 
+    retries: int = Field(default=2, ge=0, le=10)
+    """Times a turn may ask a chat model again that failed in passing (throttled, cut off); after these
+    the next model of `model_fallbacks` is asked, then the local skill."""
+
     guidance_ms: float = Field(default=25, gt=0)
     """Time budget of the pattern look-up (milliseconds); no guidance is a fine answer."""
 

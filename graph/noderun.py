@@ -1,15 +1,18 @@
-"""One node run: deadline, attempts, the local skill as fallback, and the record of it all."""
+"""One node run: deadline, retries, other models and the local skill as fallback, and the record of it."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from graph.state import KEPT, Channels, GraphContext, GraphState, GraphUpdate, NodeName
+from graph.retries import behind, is_timeout, is_transient
+from graph.state import KEPT, Channels, GraphContext, GraphState, GraphUpdate, NodeName, Skills
+from memory.breaker import Breaker, ServiceUnavailable
 from memory.records import Attempt, NodeFinished
 
 Node = Callable[[GraphState, GraphContext], Awaitable[GraphUpdate]]
@@ -19,6 +22,10 @@ DISPENSABLE: frozenset[NodeName] = frozenset(
     {"query_transformer", "retriever", "task_planner", "tool_runner", "memory_updater"}
 )
 """A turn goes on without these; the others stop or judge what may not pass unseen, or hold the answer."""
+
+
+SKILLED: frozenset[NodeName] = frozenset({"query_analyzer", "generator", "judge"})
+"""Nodes that use the skills; to try another set is of no use to the others."""
 
 
 class NodeFailed(Exception):
@@ -74,34 +81,68 @@ async def _recorded(name: NodeName, node: Node, state: GraphState, context: Grap
 async def _attempt(
     name: NodeName, node: Node, state: GraphState, context: GraphContext, attempts: list[Attempt]
 ) -> GraphUpdate | None:
-    """Try the primary skills, then the local ones; notes each attempt and returns `None` when all failed."""
-    services = context.services
-    limit_s = services.domain.limits.nodes.get(name, services.domain.limits.node_s)
-    tries = [("primary", services.primary)]
-    if services.local is not services.primary:
-        tries.append(("local", services.local))
-    for skill, skills in tries:
-        if skills is not context.skills:
-            context = replace(context, skills=skills)
-        start = time.perf_counter()
-        error: str | None = None
-        try:
-            async with asyncio.timeout(limit_s):
-                return await node(state, context)
-        except TimeoutError:
-            error = "timeout"
-        except Exception as failure:  # noqa: BLE001  whatever a skill does, the turn must end in a reply
-            error = _kind(failure)
-        finally:
-            duration_ms = round((time.perf_counter() - start) * 1000, 3)
-            attempts.append(Attempt(skill=skill, duration_ms=duration_ms, error=error))
-        if skill == "primary" and len(tries) > 1:
-            context.log.degraded.append(f"{name}: {error}, local skill")
+    """Try each set of skills in turn; notes each attempt and returns `None` when all failed."""
+    budget, limits = context.budget, context.services.domain.limits
+    limit_s = limits.nodes.get(name, limits.node_s)
+    sets = _sets(name, context)
+    for (role, skills), (_, follower) in zip(sets, [*sets[1:], ("", None)], strict=True):
+        trying = context if skills is context.skills else replace(context, skills=skills)
+        run, breaker = partial(node, state, trying), skills.breaker if name in SKILLED else None
+        while True:
+            within_s = budget.attempt_s(limit_s) if follower else limit_s
+            update, failure = await _try(role, run, breaker, within_s, attempts)
+            if failure is None:
+                return update
+            again = follower and is_transient(failure) and not is_timeout(failure)
+            if not (again and await budget.retry()):
+                break
+        if follower is not None:
+            context.log.degraded.append(f"{name}: {_kind(failure)}, {follower.name}")
+            if is_transient(failure) or isinstance(failure, ServiceUnavailable):
+                budget.give_up(skills.name)
     return None
+
+
+def _sets(name: NodeName, context: GraphContext) -> list[tuple[str, Skills]]:
+    """Return the sets of skills to try, best first, each with its part; the last one is never left out."""
+    services = context.services
+    if services.local is services.primary or name not in SKILLED:
+        return [("primary", services.primary)]
+    models = [("primary", services.primary), *(("fallback", skills) for skills in services.fallbacks)]
+    asked = [(role, skills) for role, skills in models if not context.budget.has_given_up(skills.name)]
+    return [*asked, ("local", services.local)]
+
+
+async def _try(
+    role: str,
+    run: Callable[[], Awaitable[GraphUpdate]],
+    breaker: Breaker | None,
+    within_s: float,
+    attempts: list[Attempt],
+) -> tuple[GraphUpdate, Exception | None]:
+    """Run a node once and note the attempt; return what it changed, or why it failed."""
+    start = time.perf_counter()
+    error: str | None = "cancelled"
+    try:
+        async with asyncio.timeout(within_s):
+            update = await behind(breaker, run)
+        error = None
+    except Exception as failure:  # noqa: BLE001  whatever a skill does, the turn must end in a reply
+        error = _kind(failure)
+        return {}, failure
+    else:
+        return update, None
+    finally:
+        duration_ms = round((time.perf_counter() - start) * 1000, 3)
+        attempts.append(Attempt(skill=role, duration_ms=duration_ms, error=error))
 
 
 def _kind(failure: Exception) -> str:
     """Name the failure without its text, which may hold what must not be stored."""
+    if is_timeout(failure):
+        return "timeout"
+    if isinstance(failure, ServiceUnavailable):
+        return "left alone after failures"
     response: Any = getattr(failure, "response", None)
     if isinstance(response, dict):
         return str(response.get("Error", {}).get("Code", type(failure).__name__))[:60]

@@ -12,6 +12,7 @@ from langgraph.graph.state import CompiledStateGraph
 from graph.build import most_steps
 from graph.modelcalls import ModelCallRecorder
 from graph.noderun import NodeFailed
+from graph.retries import RetryBudget
 from graph.state import Channels, GraphContext, GraphState, Services
 from graph.turnlog import TurnLog
 from memory.errors import StorageFailed
@@ -54,6 +55,7 @@ async def run_turn(
     )
     log.send("start", {"session_id": request.session_id, "request_id": request.request_id, "turn": turn})
     log.add(TurnStarted, query=services.redact(request.query), request_id=request.request_id)
+    limits = services.domain.limits
     context = GraphContext(
         services=services,
         skills=services.primary,
@@ -65,6 +67,7 @@ async def run_turn(
         request_id=request.request_id,
         now=now,
         log=log,
+        budget=RetryBudget(turn_s=limits.turn_s, retries=limits.retries),
     )
     state = await _invoke(graph, context, request)
     if repeated := _repeated(state, request, log):

@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal, Protocol, TypedDict
 from langgraph.channels import UntrackedValue
 
 from domains.model import Domain
+from graph.retries import RetryBudget
 from graph.turnlog import TurnLog
+from memory.breaker import Breaker
 from memory.ports import KnowledgeIndex, PatternIndex, ProfileStore
 from memory.records import (
     Analysis,
@@ -187,6 +189,11 @@ class Skills:
     classifier: Classifier
     writer: Writer
     judge: Judge
+    name: str = "local skill"
+    """Who takes over, in the words of a degraded reply: `local skill`, `model bedrock:…`."""
+
+    breaker: Breaker | None = None
+    """Leaves the model alone for a while after failures in a row; `None` for what needs no network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +204,9 @@ class Services:
     primary: Skills
     local: Skills
     """The same object as `primary` when no model is set."""
+
+    fallbacks: tuple[Skills, ...] = ()
+    """Other models, asked in this order when the primary one fails and before the local skills."""
 
     knowledge: KnowledgeIndex
     patterns: PatternIndex | None
@@ -246,6 +256,9 @@ class GraphContext:
 
     log: TurnLog
     """Takes note of model and tool calls, and of what had to be replaced."""
+
+    budget: RetryBudget = field(default_factory=RetryBudget)
+    """What this turn may still spend on models that fail."""
 
 
 NodeName = Literal[

@@ -21,6 +21,12 @@ EXAMPLES_PER_LABEL = 3
 """Few-shot examples of each intent and topic in the prompt."""
 
 QUOTE_CHARACTERS = 300
+UNUSABLE_STOPS = frozenset(
+    "content_filter content_filtered guardrail_intervened length malformed_model_output malformed_tool_use "
+    "max_tokens model_context_window_exceeded refusal".split()
+)
+"""Reasons, as Bedrock and other providers name them, for which a text is not the answer, or not all of it."""
+
 CITATION = re.compile(r"\[(\d{1,3})\]")
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -174,9 +180,16 @@ async def ask(model: BaseChatModel, prompt: str) -> str:
     """Return what a model says to one message.
 
     Raises:
-        ModelAnswerUnusable: it says nothing.
+        ModelAnswerUnusable: it says nothing, declined to answer, or not all of it arrived.
     """
-    message = await model.ainvoke([HumanMessage(prompt)])
+    try:
+        message = await model.ainvoke([HumanMessage(prompt)])
+    except (KeyError, TypeError, ValueError) as error:  # clients take half an answer for one without a text
+        raise ModelAnswerUnusable("it cannot be read") from error
+    told = message.response_metadata
+    stop = str(told.get("stopReason") or told.get("stop_reason") or told.get("finish_reason") or "")
+    if stop in UNUSABLE_STOPS:
+        raise ModelAnswerUnusable(f"it stopped with `{stop}`")
     if not message.text.strip():
         raise ModelAnswerUnusable("it is empty")
     return message.text

@@ -59,9 +59,9 @@ def replaced(reason: str) -> str:
         )
     if where == "events":
         return f"the turn could not be recorded ({what})"
-    cause, local, _ = what.partition(", local skill")
+    cause, _, next_one = what.partition(", ")
     failed = "took too long" if cause == "timeout" else f"failed ({cause})"
-    return f"{where.replace('_', ' ')} {failed}" + (", the local skill took over" if local else "")
+    return f"{where.replace('_', ' ')} {failed}" + (f", the {next_one} took over" if next_one else "")
 
 
 def without_guidance(guidance: Guidance) -> str:

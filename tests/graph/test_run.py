@@ -83,7 +83,7 @@ async def test_a_request_sent_twice_is_answered_twice_and_done_once(tmp_path: Pa
 
 async def test_a_failing_skill_is_replaced_by_the_local_one(tmp_path: Path) -> None:
     broken = Skills(
-        classifier=Scripted(identity="model:x", failure=lambda: ConnectionError("secret text")),
+        classifier=Scripted(identity="model:x", failure=lambda: RuntimeError("secret text")),
         writer=LocalWriter(),
         judge=LocalJudge(),
     )
@@ -92,11 +92,11 @@ async def test_a_failing_skill_is_replaced_by_the_local_one(tmp_path: Path) -> N
         events = await bench.events()
 
     assert reply.kind == "answer"
-    assert reply.degraded == ["query_analyzer: ConnectionError, local skill"]
+    assert reply.degraded == ["query_analyzer: RuntimeError, local skill"]
     assert reply.skills["classify"] == "scripted:1"
     [analyzed] = [e for e in events if isinstance(e, NodeFinished) and e.node == "query_analyzer"]
     assert [(a.skill, a.error) for a in analyzed.attempts] == [
-        ("primary", "ConnectionError"),
+        ("primary", "RuntimeError"),
         ("local", None),
     ]
     assert "secret text" not in str(events)
