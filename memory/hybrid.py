@@ -55,9 +55,9 @@ class KnowledgeMissing(AgentError):
     code = "memory.knowledge_missing"
     kind = "not_found"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, where: Path | str) -> None:
         super().__init__(
-            f"There is no knowledge index in `{folder}`.",
+            f"There is no knowledge index in `{where}`.",
             fix="Build it with `slipstream knowledge build`.",
         )
 
@@ -77,10 +77,9 @@ class HybridKnowledgeIndex:
     def __len__(self) -> int:
         return len(self._passages)
 
-    def vectors(self) -> dict[str, Vectors]:
-        """Return the vector of every passage by the digest of its text."""
-        passages = map(Passage.model_validate_json, self._passages)
-        return {_key(passage): vector for passage, vector in zip(passages, self._vectors, strict=True)}
+    def contents(self) -> tuple[list[Passage], Vectors]:
+        """Return all passages by id, and their vectors: shape (passages, dimension)."""
+        return [Passage.model_validate_json(passage) for passage in self._passages], np.asarray(self._vectors)
 
     @cached_property
     def version(self) -> str:
@@ -243,7 +242,8 @@ def _embed(
 def _built_vectors(folder: Path, embedder: Embeddings) -> dict[str, Vectors]:
     """Return the vectors of the index that is there, if the same embedder made it."""
     try:
-        return _open(folder, embedder).vectors()
+        passages, vectors = _open(folder, embedder).contents()
+        return {_key(passage): vector for passage, vector in zip(passages, vectors, strict=True)}
     except (KnowledgeMissing, EmbedderMismatch, ValueError):
         return {}
 

@@ -6,6 +6,7 @@ function from a tenant to its store.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ from langchain_core.embeddings import Embeddings
 
 from learning.next_step import fit
 from learning.patterns import find_patterns
-from learning.sessions import SOLVED, Sessions
+from learning.sessions import SOLVED, Sessions, digest_of
 from memory.arrays import open_pattern_index, write_index
 from memory.hybrid import build_index, open_index
+from memory.opensearch import Service
+from memory.opensearch_knowledge import open_opensearch_knowledge, publish_knowledge
+from memory.opensearch_patterns import open_opensearch_patterns, publish_patterns
 from memory.outbox import open_outbox
 from memory.parquet import ParquetLake, open_lake
 from memory.ports import (
@@ -30,11 +34,12 @@ from memory.ports import (
     ProfileStore,
     Registry,
 )
-from memory.records import Passage
+from memory.records import Passage, Release
 from memory.sqlite import open_store
 from tests.aws import own_bucket
 from tests.conformance.samples import START
 from tests.dynamodb import own_store
+from tests.opensearch import own_client, own_knowledge, own_place
 
 
 @contextmanager
@@ -108,17 +113,63 @@ class LetterCounts(Embeddings):
         return [count / length for count in counts]
 
 
-def _hybrid_knowledge(folder: Path, passages: Sequence[Passage]) -> KnowledgeIndex:
-    build_index(folder, passages, LetterCounts())
-    return open_index(folder, LetterCounts())
+Indexed = Callable[[Sequence[Passage]], KnowledgeIndex]
+
+
+@contextmanager
+def _hybrid_knowledge(folder: Path) -> Iterator[Indexed]:
+    def index(passages: Sequence[Passage]) -> KnowledgeIndex:
+        build_index(folder, passages, LetterCounts())
+        return open_index(folder, LetterCounts())
+
+    yield index
+
+
+@contextmanager
+def _opensearch_knowledge(folder: Path) -> Iterator[Indexed]:
+    with own_client("es") as client, own_knowledge(client) as domain:
+
+        def index(passages: Sequence[Passage]) -> KnowledgeIndex:
+            build_index(folder, passages, LetterCounts())
+            publish_knowledge(
+                client, domain, *open_index(folder, LetterCounts()).contents(), embedder=LetterCounts()
+            )
+            return open_opensearch_knowledge(client, domain, LetterCounts())
+
+        yield index
 
 
 Flow = tuple[str, Sequence[str]]
 """User key and labels of one session, oldest first."""
 
 
-def _array_patterns(folder: Path, flows: Sequence[Flow]) -> PatternIndex:
-    """Learn from the flows, each a solved session a day, and open what was written."""
+Learn = Callable[[Sequence[Flow]], PatternIndex]
+
+
+@contextmanager
+def _array_patterns(folder: Path) -> Iterator[Learn]:
+    def learn(flows: Sequence[Flow]) -> PatternIndex:
+        write_release(folder, flows)
+        return open_pattern_index(folder)
+
+    yield learn
+
+
+@contextmanager
+def opensearch_patterns(folder: Path, service: Service) -> Iterator[Learn]:
+    """Publish what was learned to OpenSearch, and open it where nothing else of the release is."""
+    with own_client(service) as client, own_place(client) as place:
+
+        def learn(flows: Sequence[Flow]) -> PatternIndex:
+            release = write_release(folder / "learned", flows, tenant=place.tenant)
+            publish_patterns(client, folder / "learned", release, LetterCounts())
+            return open_opensearch_patterns(client, release, LetterCounts(), folder / "fetched")
+
+        yield learn
+
+
+def write_release(folder: Path, flows: Sequence[Flow], *, tenant: str = "local") -> Release:
+    """Learn from the flows, each a solved session a day, and write what was learned."""
     labels = sorted({label for _, flow in flows for label in flow})
     users = sorted({user for user, _ in flows})
     lengths = [len(flow) for _, flow in flows]
@@ -133,14 +184,20 @@ def _array_patterns(folder: Path, flows: Sequence[Flow]) -> PatternIndex:
         user_keys=users,
         outcomes=np.full(len(flows), SOLVED, np.int8),
     )
-    fitted = fit(sessions, "pumps")
-    write_index(
-        folder,
+    fitted, patterns = fit(sessions, "pumps"), find_patterns(sessions, "pumps", advanced=True)
+    release = Release(
+        release_id=f"r-{digest_of(sessions)[:16]}",
+        tenant=tenant,
         domain="pumps",
-        model=fitted.model,
-        patterns=find_patterns(sessions, "pumps", advanced=True),
+        created_at=START,
+        sessions=len(sessions),
+        steps=len(sessions.steps),
+        patterns=len(patterns),
+        embedder="letters",
+        path=folder.name,
     )
-    return open_pattern_index(folder)
+    write_index(folder, domain="pumps", model=fitted.model, patterns=patterns, release=release)
+    return release
 
 
 def on(service: str, adapter: Callable[..., Any]) -> Any:
@@ -154,5 +211,9 @@ REGISTRIES = {"sqlite": _sqlite_registry, "dynamodb": on("dynamodb", _dynamodb_r
 PATTERN_STORES = {"dynamodb": on("dynamodb", _dynamodb_patterns)}
 EVENT_SINKS = {"sqlite": _sqlite_outbox}
 LAKES = {"parquet": _parquet_lake, "s3": on("aws", _s3_lake)}
-KNOWLEDGE_INDEXES = {"hybrid": _hybrid_knowledge}
-PATTERN_INDEXES = {"arrays": _array_patterns}
+KNOWLEDGE_INDEXES = {"hybrid": _hybrid_knowledge, "opensearch": on("opensearch", _opensearch_knowledge)}
+PATTERN_INDEXES = {
+    "arrays": _array_patterns,
+    "opensearch": on("opensearch", partial(opensearch_patterns, service="es")),
+    "opensearch-serverless": on("opensearch", partial(opensearch_patterns, service="aoss")),
+}

@@ -1,14 +1,13 @@
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import cache
 
 import pytest
 
 from memory.ports import PatternIndex
-from tests.conformance.adapters import PATTERN_INDEXES, Flow
+from tests.conformance.adapters import PATTERN_INDEXES, Flow, Learn
 
 pytestmark = pytest.mark.anyio
-
-Learn = Callable[[Sequence[Flow]], PatternIndex]
 
 USERS = [f"{number:016x}" for number in range(1, 21)]
 ALARM = ["alarm", "diagnose", "repair", "restart"]
@@ -21,9 +20,18 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=PATTERN_INDEXES.values(), ids=PATTERN_INDEXES.keys())
-def learn(request: pytest.FixtureRequest, tmp_path: Path) -> Learn:
-    return lambda flows: request.param(tmp_path / "patterns", flows)
+@pytest.fixture(scope="module", params=PATTERN_INDEXES.values(), ids=PATTERN_INDEXES.keys())
+def learn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Learn]:
+    """Return what learns from flows; the same flows are learned from once, since an index never changes."""
+    folder = tmp_path_factory.mktemp("patterns")
+    with ExitStack() as stack:
+
+        @cache
+        def learned(flows: tuple[Flow, ...]) -> PatternIndex:
+            learn: Learn = stack.enter_context(request.param(folder / str(learned.cache_info().misses)))
+            return learn(flows)
+
+        yield lambda flows: learned(tuple((user, tuple(labels)) for user, labels in flows))
 
 
 async def test_the_usual_next_step_comes_first(learn: Learn) -> None:

@@ -1,0 +1,150 @@
+"""The knowledge index in OpenSearch: words by BM25 and meaning by vectors, fused by rank."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+from numpy.typing import NDArray
+
+from memory.errors import EmbedderMismatch
+from memory.hybrid import CANDIDATES, MOST_TERMS, TITLE_TIMES, KnowledgeMissing
+from memory.onnx import embedder_identity
+from memory.opensearch import Document, Engine, OpenSearch
+from memory.opensearch_swap import Contents, about, publish, vector_field
+from memory.records import Passage, PassageHit
+from memory.text import terms
+
+ALIAS = "session-knowledge"
+FORMAT = 1
+
+RANK_CONSTANT = 60
+"""Of reciprocal rank fusion; the value of Cormack, Clarke and Büttcher (SIGIR 2009)."""
+
+PIPELINE = {
+    "phase_results_processors": [
+        {
+            "score-ranker-processor": {
+                "combination": {"technique": "rrf", "rank_constant": RANK_CONSTANT},
+            }
+        }
+    ]
+}
+"""Sent along with each search: nothing that somebody else could change or forget to set up."""
+
+FIRST_IN_BOTH = 2 / (RANK_CONSTANT + 1)
+"""Score of a passage that comes first by words and by meaning: the most there is."""
+
+Vectors = NDArray[np.float32]
+
+
+def live_alias(domain: str) -> str:
+    """Return the alias of the knowledge of a domain."""
+    return f"{ALIAS}-{hashlib.sha256(domain.encode()).hexdigest()[:16]}"
+
+
+def publish_knowledge(
+    client: OpenSearch,
+    domain: str,
+    passages: Sequence[Passage],
+    vectors: Vectors,
+    embedder: Embeddings,
+    *,
+    engine: Engine = "lucene",
+) -> None:
+    """Index the passages (vectors: shape (passages, dimension)) and put them in the place of the old ones.
+
+    Raises:
+        ServiceUnavailable: OpenSearch does not answer; the old ones go on.
+        SearchRefused: it will not take them.
+    """
+    identity = embedder_identity(embedder)
+    digest = hashlib.sha256(f"{FORMAT}\x00{identity}\x00{engine}".encode())
+    for passage in passages:
+        digest.update(passage.model_dump_json().encode())
+
+    def contents() -> Contents:
+        dimension = vectors.shape[1] if len(vectors) else len(embedder.embed_query("dimension"))
+        facts = {"format": FORMAT, "embedder": identity, "domain": domain}
+        return Contents(_mapping(dimension, engine), _documents(domain, passages, vectors), facts)
+
+    live = live_alias(domain)
+    publish(client, live, f"{live}-{digest.hexdigest()[:16]}", contents)
+
+
+def _mapping(dimension: int, engine: Engine) -> dict[str, Any]:
+    stored = {"type": "object", "enabled": False}
+    words = {"type": "text", "analyzer": "whitespace"}  # cut into stems here, as the question is
+    vector = vector_field(dimension, engine)
+    domain = {"type": "keyword"}
+    return {"properties": {"domain": domain, "passage": stored, "words": words, "embedding": vector}}
+
+
+def _documents(domain: str, passages: Sequence[Passage], vectors: Vectors) -> Iterator[Document]:
+    for passage, vector in zip(passages, vectors, strict=True):
+        fields = {
+            "domain": domain,
+            "passage": passage.model_dump(mode="json", exclude_defaults=True),
+            "words": " ".join(terms(passage.title) * TITLE_TIMES + terms(passage.text)),
+            "embedding": vector,
+        }
+        yield Document(hashlib.sha256(passage.passage_id.encode()).hexdigest()[:32], fields)
+
+
+def open_opensearch_knowledge(
+    client: OpenSearch, domain: str, embedder: Embeddings
+) -> "OpenSearchKnowledgeIndex":
+    """Open the knowledge of a domain.
+
+    Raises:
+        KnowledgeMissing: it has not been built.
+        EmbedderMismatch: it was built with another embedder.
+        ServiceUnavailable: OpenSearch does not answer.
+    """
+    live = live_alias(domain)
+    known = about(client, live)
+    if known is None or known.get("format") != FORMAT:
+        raise KnowledgeMissing(live)
+    if known["embedder"] != embedder_identity(embedder):
+        raise EmbedderMismatch(live, known["embedder"], embedder_identity(embedder))
+    return OpenSearchKnowledgeIndex(client, domain, embedder)
+
+
+class OpenSearchKnowledgeIndex:
+    """`KnowledgeIndex` of one domain; a rebuild takes its place between two searches."""
+
+    def __init__(self, client: OpenSearch, domain: str, embedder: Embeddings) -> None:
+        self._client = client
+        self._domain = domain
+        self._embedder = embedder
+
+    async def search(self, query: str, *, k: int) -> list[PassageHit]:
+        if not query.strip():
+            return []
+        vector = await self._embedder.aembed_query(query)
+        hits = await self._client.search(live_alias(self._domain), self._body(query, vector, k))
+        if hits is None:
+            raise KnowledgeMissing(live_alias(self._domain))
+        found = [
+            PassageHit(
+                passage=Passage.model_validate(hit["_source"]["passage"]),
+                score=round(min(hit["_score"] / FIRST_IN_BOTH, 1.0), 6),
+            )
+            for hit in hits
+        ]
+        return sorted(found, key=lambda hit: (-hit.score, hit.passage.passage_id))
+
+    def _body(self, query: str, vector: Sequence[float], k: int) -> dict[str, Any]:
+        """Return the search; the question is cut into terms here, so nothing in it is query syntax."""
+        words = " ".join(list(dict.fromkeys(terms(query)))[:MOST_TERMS])
+        narrowed = {"bool": {"filter": [{"term": {"domain": self._domain}}]}}
+        by_words = {"bool": {"must": [{"match": {"words": words}}], **narrowed["bool"]}}
+        near = {"vector": vector, "k": CANDIDATES, "filter": narrowed}
+        queries = [{"knn": {"embedding": near}}, *([by_words] if words else [])]
+        return {
+            "size": k,
+            "_source": ["passage"],
+            "query": {"hybrid": {"pagination_depth": max(CANDIDATES, k), "queries": queries}},
+            "search_pipeline": PIPELINE,
+        }
