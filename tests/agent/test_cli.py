@@ -116,7 +116,7 @@ Teach:
   knowledge  Add documents that answers can cite.
 
 Set up:
-  config     See the settings.
+  config     See the settings, and try what they choose.
 """)
 
 
@@ -375,31 +375,35 @@ def test_config_shows_values_with_their_sources(slipstream: Slipstream) -> None:
     done = slipstream("config", "show")
 
     assert done.out == snapshot("""\
-state_dir           .slipstream  default
-domain              solaris      default
-domains_dir                      default
-model               local        default
-embedder            minilm       default
-tenant              local        default
-user                local        default
-guidance_enabled    True         default
-memory_enabled      True         default
-mcp_enabled         False        default
-advanced_analytics  True         default
-debug_mode          False        default
-mcp_servers         {}           default
-holdout_share       0.1          default
-learn_after         100          default
-session_idle_s      1800.0       default
-backlog_mb          256          default
-event_bus                        default
-lake_bucket                      default
-host                             default
-port                9000         slipstream.toml:2
-log_level                        default
-jwt_identity        False        default
-tenant_claim        tenant       default
-model_api_key       **********   slipstream.toml:1
+state_dir              .slipstream  default
+domain                 solaris      default
+domains_dir                         default
+model                  local        default
+model_fallbacks        []           default
+model_timeout_s        15.0         default
+embedder               minilm       default
+dynamodb_table_prefix               default
+redis_url                           default
+tenant                 local        default
+user                   local        default
+guidance_enabled       True         default
+memory_enabled         True         default
+mcp_enabled            False        default
+advanced_analytics     True         default
+debug_mode             False        default
+mcp_servers            {}           default
+holdout_share          0.1          default
+learn_after            100          default
+session_idle_s         1800.0       default
+backlog_mb             256          default
+event_bus                           default
+lake_bucket                         default
+host                                default
+port                   9000         slipstream.toml:2
+log_level                           default
+jwt_identity           False        default
+tenant_claim           tenant       default
+model_api_key          **********   slipstream.toml:1
 """)
 
 
