@@ -30,7 +30,7 @@ from learning.progress import Progress
 from learning.reports import LearnPreview, LearnReport
 from learning.sessions import Sessions
 from learning.trials import read_turns, trials
-from memory.errors import StorageFailed
+from memory.errors import AgentError, StorageFailed
 from memory.ids import make_event_id
 from memory.onnx import embedder_identity
 from memory.outbox import SqliteOutbox
@@ -450,8 +450,10 @@ class Runtime:
             await asyncio.sleep(seconds)
             try:
                 await work()
-            except StorageFailed as failure:
+            except AgentError as failure:
                 LOG.warning("%s (%s)", failure, failure.fix)
+            except Exception:  # a bug that ends this loop would keep every later event from leaving
+                LOG.exception("Background work failed; it is tried again.")
 
     async def complete_idle(self) -> int:
         """Complete the sessions whose last turn is too long ago; returns how many."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 
 from langchain_core.language_models import BaseChatModel
 
@@ -12,13 +12,19 @@ from agent.models import make_chat_model, make_embeddings, make_fallbacks
 from agent.runtime import Parts, Runtime
 from agent.services import OnProgress, ServiceShelf
 from agent.settings import Settings
+from domains.loader import find_domain, load_domain
+from domains.model import Domain
 from graph.build import build_graph
-from memory.errors import StorageFailed
-from memory.outbox import open_outbox
-from memory.parquet import open_lake
-from memory.ports import Store
+from memory.announcements import DETAIL_TYPES
+from memory.errors import AgentError, StorageFailed
+from memory.objects import Objects
+from memory.outbox import Deliver, Queue, open_outbox
+from memory.parquet import ParquetLake, open_lake
+from memory.ports import Lake, Store
 from memory.publisher import Publisher, without_poison
 from memory.redact import redact
+from memory.releases import StoreWithFiles
+from memory.s3 import open_bucket
 from memory.sqlite import open_store
 from memory.valkey import ValkeyCache
 from tools.catalog import Tool
@@ -66,12 +72,18 @@ async def _open_parts(
     model: BaseChatModel | None,
 ) -> Parts:
     """Choose an adapter for each port; `stack` closes what was opened."""
-    store = _open_store(settings, stack)
+    store, lake, bucket = _open_store(settings, stack), open_lake(settings.state_dir / "lake"), None
+    if settings.lake_bucket is not None:
+        bucket = open_bucket(settings.lake_bucket)
+        store, lake = StoreWithFiles(store, bucket, settings.state_dir), ParquetLake(bucket)
     outbox = stack.enter_context(
-        open_outbox(settings.state_dir / "outbox.sqlite", most_bytes=settings.backlog_mb * 1_000_000)
+        open_outbox(
+            settings.state_dir / "outbox.sqlite",
+            announced=DETAIL_TYPES if settings.event_bus else (),
+            most_bytes=settings.backlog_mb * 1_000_000,
+        )
     )
     saver = await open_checkpoints(settings.state_dir / "sessions.sqlite", stack)
-    lake = open_lake(settings.state_dir / "lake")
     embedder = make_embeddings(settings)
     model = model or make_chat_model(settings.model, settings)
     shelf = ServiceShelf(
@@ -88,7 +100,7 @@ async def _open_parts(
         store=store,
         outbox=outbox,
         lake=lake,
-        publisher=Publisher(outbox, {"lake": without_poison(lake.write)}),
+        publisher=Publisher(outbox, _routes(settings, lake, bucket)),
         graph=build_graph().compile(
             checkpointer=saver if settings.memory_enabled else None, name="slipstream"
         ),
@@ -100,6 +112,25 @@ async def _open_parts(
         redact=redact,
         now=now,
     )
+
+
+def _routes(settings: Settings, lake: Lake, bucket: Objects | None) -> dict[Queue, Deliver]:
+    """Return where events go: to the lake, and to the bus when there is one."""
+    routes: dict[Queue, Deliver] = {"lake": without_poison(lake.write)}
+    if settings.event_bus is not None:
+        from memory.eventbridge import open_bus
+
+        @cache
+        def source_of(domain: str) -> str:
+            try:
+                return load_domain(find_domain(domain, settings.domains_dir)).event_source
+            except AgentError:  # taken away since; its last events still have to leave
+                return str(Domain.model_fields["event_source"].default)
+
+        routes["bus"] = open_bus(
+            settings.event_bus, source_of=source_of, claims=bucket, bucket=settings.lake_bucket
+        ).send
+    return routes
 
 
 def _open_cache(settings: Settings, stack: AsyncExitStack) -> ValkeyCache | None:
