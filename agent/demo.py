@@ -217,6 +217,9 @@ async def _ask(
         say(reply_text(reply))
         say(timeline_text(traces[-1]))
         say(f"The whole turn as one HTML file: {file}")
+        place = {"TENANT": settings.tenant, "STATE_DIR": folder, "DOMAIN": stage.domain}
+        where = " ".join(f"SLIPSTREAM_{name}={value}" for name, value in place.items())
+        say(f"Look on: {where} slipstream guidance list")
         return reply, file
     finally:
         await runtime.close()

@@ -4,7 +4,8 @@ python -m benchmarks.match                          a generated log of 1,000,000
 python -m benchmarks.match --sessions 100000        a smaller one
 
 The log is drawn by the mining benchmark's generator beside the repository. A pattern is a context with a step
-that follows it, five users or more. Each flow asked is a prefix of a session of another draw. The floor is a
+that follows it. What is served needs five users; here two are enough, since so only does the log hold a
+million. Each flow asked is a prefix of a session of another draw. The floor is a
 dictionary of the same contexts, asked for the longest known end of the same flows without any mixing.
 """
 
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from learning import kneser_ney
 from learning.next_step import fit
 from learning.sessions import SOLVED, UNSOLVED, Sessions
 from memory.arrays import open_pattern_index, write_index
@@ -64,6 +66,7 @@ def as_sessions(log: dict[str, Any]) -> Sessions:
 def learn(count: int, folder: Path) -> dict[str, float]:
     """Write the index of a generated log."""
     sessions = as_sessions(draw(count, 1, folder))
+    kneser_ney.MIN_USERS = 2
     start = time.perf_counter()
     fitted = fit(sessions, "bench")
     took = time.perf_counter() - start

@@ -1,6 +1,7 @@
 """How sure to be: curves from chance to confidence, and figures of how good a model is on steps held out.
 
-Source: Platt, "Probabilistic outputs for support vector machines" (1999).
+A curve starts as the line of Platt, "Probabilistic outputs for support vector machines" (1999), and is then
+bent where the steps ask for it: on logs where many steps are certain and many are noise no line is right.
 """
 
 import numpy as np
@@ -17,8 +18,8 @@ PRIOR_STEPS = 5.0
 ROUNDS = 30
 """Newton steps; the curve has two numbers and stands still after about six."""
 
-KEPT = np.array([1.0, 0.0])
-"""Slope and shift that leave a chance as it is."""
+POINTS = 8
+"""Points of a curve at most; between them it is straight."""
 
 FLATTEST = 0.05
 """Smallest slope: a flatter curve would tell every suggestion the same."""
@@ -59,10 +60,25 @@ def fit_risk(learned: Floats, counted: Floats, failed: Ints, weight: Floats) -> 
 
 
 def _fit(chance: Floats, hit: NDArray[np.bool_]) -> Curve:
-    """Find the logistic curve of the log odds that makes the hits likeliest."""
-    features = np.stack([_log_odds(chance), np.ones(len(chance))], axis=1)
-    found = _newton(features, hit, np.ones(len(chance)), KEPT)
-    return Curve(slope=round(max(float(found[0]), FLATTEST), 6), shift=round(float(found[1]), 6))
+    """Find the line, then the curve near it, that makes the hits likeliest."""
+    odds, weight = _log_odds(chance), np.ones(len(chance))
+    ends = np.array([-1.0, 1.0])
+    line = _newton(_shares(odds, ends), hit, weight, ends)
+    points = np.unique(np.quantile(odds, np.linspace(0, 1, POINTS)).round(6)) if len(odds) else ends
+    if len(points) < 2:
+        points = ends
+    found = _newton(_shares(odds, points), hit, weight, _shares(points, ends) @ line)
+    rise = np.maximum(np.diff(found), FLATTEST * np.diff(points))
+    return Curve(points.tolist(), np.concatenate([found[:1], found[0] + np.cumsum(rise)]).round(6).tolist())
+
+
+def _shares(odds: Floats, points: Floats) -> Floats:
+    """Return how much each of the `points` counts at each of the `odds`, beyond the ends too (N, P)."""
+    after = np.clip(np.searchsorted(points, odds), 1, len(points) - 1)
+    part = (odds - points[after - 1]) / (points[after] - points[after - 1])
+    shares, rows = np.zeros((len(odds), len(points))), np.arange(len(odds))
+    shares[rows, after - 1], shares[rows, after] = 1 - part, part
+    return shares
 
 
 def _newton(features: Floats, hit: NDArray[np.bool_], weight: Floats, start: Floats) -> Floats:
@@ -105,8 +121,8 @@ def _log_odds(chance: Floats) -> Floats:
 
 def calibrated(chances: Floats, curves: list[Curve]) -> Floats:
     """Return the confidence of the first suggestion of each row."""
-    curve = curves[0] if curves else Curve(1.0, 0.0)
-    return _logistic(curve.slope * _log_odds(chances.max(axis=1, initial=0)) + curve.shift)
+    said, meant = (np.array(part) for part in curves[0])
+    return _logistic(_shares(_log_odds(chances.max(axis=1, initial=0)), said) @ meant)
 
 
 def measure(chances: Floats, target: Ints, confidence: Floats) -> dict[str, float]:

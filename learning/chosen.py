@@ -11,7 +11,7 @@ from learning.sessions import Sessions, digest_of
 from memory.arrays import Curve, Risk, Tuning
 from memory.network import Network
 
-FORMAT = 1
+FORMAT = 2
 KEPT = 3
 """Trainings that are kept, the newest ones (count)."""
 

@@ -61,7 +61,7 @@ SETTLED_FROM = 20_000
 first sessions, as many as the largest power of `GROWTH` that there are, with the outcomes known by the start
 of the last of them. So one more day costs no training, and gives what a full run gives."""
 
-CAUTIOUS = Tuning(share=0.0, curves=[Curve(slope=0.8, shift=0.0)], risk=Risk(0.0, 1.0, 0.0))
+CAUTIOUS = Tuning(share=0.0, curves=[Curve([-1.0, 1.0], [-0.8, 0.8])], risk=Risk(0.0, 1.0, 0.0))
 """For logs too small to measure: a little less sure than the counts are (as on all logs measured)."""
 
 Ints = NDArray[np.int64]
@@ -127,9 +127,12 @@ def _settled(sessions: Sessions) -> Sessions:
     grown = math.floor(math.log(len(sessions) / SETTLED_FROM, GROWTH) + 1e-9)
     count = min(len(sessions), math.ceil(SETTLED_FROM * GROWTH**grown))
     settled = choose(sessions, np.sort(np.argsort(_starts(sessions), kind="stable")[:count]))
+    present, users = np.unique(settled.users, return_inverse=True)
     newest = settled.times[settled.offsets[:-1][np.diff(settled.offsets) > 0]].max(initial=0)
     return replace(
         settled,
+        users=users.astype(np.int32),
+        user_keys=[settled.user_keys[number] for number in present],
         outcomes=np.where(settled.first_told <= newest, settled.first_outcomes, UNKNOWN).astype(np.int8),
         first_outcomes=np.zeros(0, np.int8),
         first_told=np.zeros(0),

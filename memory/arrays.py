@@ -4,6 +4,7 @@ import json
 import math
 import os
 import shutil
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +34,7 @@ from memory.text import word_keys
 Column = NDArray[Any]
 Chances = NDArray[np.float64]
 
-FORMAT = 3
+FORMAT = 4
 
 SUREST = 1 - 1e-6
 """Chance above which, or below 1 minus it, log odds would run away."""
@@ -49,10 +50,13 @@ SMALL_BYTES = 1 << 20
 
 
 class Curve(NamedTuple):
-    """Turns a chance into a confidence: a logistic curve of its log odds."""
+    """Turns a chance into a confidence: log odds into log odds, straight from point to point and beyond."""
 
-    slope: float
-    shift: float
+    said: Sequence[float]
+    """Log odds of the chance, at least two, rising."""
+
+    meant: Sequence[float]
+    """What each of them is worth."""
 
 
 class Risk(NamedTuple):
@@ -285,10 +289,17 @@ def _calibrated(chances: Sequence[float], curves: Sequence[Curve]) -> list[float
     most, left = 1.0, 1.0
     for place, chance in enumerate(chances):
         curve = curves[min(place, len(curves) - 1)]
-        most = min(most, left, logistic(curve.slope * log_odds(chance) + curve.shift))
+        most = min(most, left, logistic(_worth(curve, log_odds(chance))))
         left -= most
         found.append(most)
     return found
+
+
+def _worth(curve: Curve, odds: float) -> float:
+    said, meant = curve
+    after = min(max(bisect_left(said, odds), 1), len(said) - 1)
+    begin, low = said[after - 1], meant[after - 1]
+    return low + (odds - begin) * (meant[after] - low) / (said[after] - begin)
 
 
 # --- files -----------------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ def test_a_step_at_the_start_is_told_from_the_same_step_later() -> None:
 async def test_whatever_was_fitted_confidences_fall_and_add_up_to_at_most_one(
     model: Model, slope: float, shift: float
 ) -> None:
-    curves = [Curve(1.0, 0.0), Curve(slope, shift), Curve(1.0, shift)]
+    curves = [Curve([-1.0, 1.0], [b - a, b + a]) for a, b in ((1.0, 0.0), (slope, shift), (1.0, shift))]
     tuning = model.tuning._replace(curves=curves)
     index = ArrayPatternIndex(Path(), "pumps", model._replace(tuning=tuning))
 
