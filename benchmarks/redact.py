@@ -1,7 +1,7 @@
 """Redaction measured: `python -m benchmarks.redact --data FILE.jsonl[.gz] --out predictions.jsonl`.
 
 Each row (`id`, `text`) goes through `memory.redact.find`, as all that is stored does; the spans found and
-the CPU time of each text are written for the shared scorer. `--time` tells how the time grows with the length.
+the CPU time of each text are written for the shared scorer. `--time` tells how the time grows with length.
 """
 
 import argparse

