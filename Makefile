@@ -22,13 +22,16 @@ else
 INSTALL := $(BIN)/python -m pip install --quiet
 endif
 
-.PHONY: help demo test check fix lock docs clean
+.PHONY: help demo demo-services test check fix lock docs clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/runtime.stamp ## Replay sessions, learn from them, answer a guided question
 	@$(BIN)/slipstream demo
+
+demo-services: $(VENV)/runtime.stamp ## The same on DynamoDB, S3, EventBridge and Valkey: starts them, compares, stops them
+	@tests/services/with.sh $(BIN)/python -m tests.services.demo
 
 test: check ## Run all checks, tests and the notebook; adapters on real services where these can be had
 	@echo "tests: embedded"
