@@ -20,6 +20,20 @@ Topic = Annotated[str, Field(pattern=r"^\S[^\n]{0,119}$")]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
+GuardRule = Literal[
+    "private_key",
+    "aws_key",
+    "password",
+    "token",
+    "prompt_injection",
+    "credential_request",
+    "future_feature",
+    "sensitive_data",
+    "future_commitment",
+    "competitor_disparagement",
+]
+"""What `memory.guard` looks for: the last three in answers, the others in messages."""
+
 
 class Written(BaseModel):
     """Base of what people write by hand: immutable, and unknown keys are refused."""
@@ -139,6 +153,19 @@ class ForbiddenTopic(Written):
         return self._finder.search(text) is not None
 
 
+class Guards(Written):
+    """Which of the built-in guard rules hold, and what they know of this domain."""
+
+    off: list[GuardRule] = []
+    """Rules that do not hold here, such as `future_feature` where plans are public."""
+
+    competitors: list[str] = []
+    """Names that answers must not run down, besides the usual ones."""
+
+    replies: dict[Name, str] = {}
+    """Sentences of this domain in place of a rule's own; each names the next step."""
+
+
 class Clarify(Written):
     """When to ask back."""
 
@@ -217,6 +244,7 @@ class Domain(Written):
     prompts: Prompts = Prompts()
     knowledge: KnowledgeSpec = KnowledgeSpec()
     forbidden: dict[Name, ForbiddenTopic] = {}
+    guards: Guards = Guards()
     clarify: Clarify = Clarify()
     judge: JudgeSpec = JudgeSpec()
     limits: Limits = Limits()

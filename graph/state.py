@@ -44,6 +44,19 @@ class PastTurn(TypedDict):
     """When the reply was ready (Unix seconds)."""
 
 
+class Quarantined(TypedDict):
+    """Something that was kept out of the prompt; its text is not kept, only what tells which it was."""
+
+    source: str
+    """Passage id, or `tool:` and the tool's name."""
+
+    signs: list[str]
+    """Names of the rules that matched; empty when the learned numbers alone decided."""
+
+    score: float
+    """Probability of an attack (0 to 1)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class GraphState:
     """What nodes read: the session's memory (kept, JSON-plain) and the scratch values of the turn."""
@@ -81,6 +94,9 @@ class GraphState:
     """What the retriever looks for."""
 
     passages: list[PassageHit] | None = None
+    quarantined: list[Quarantined] = field(default_factory=list)
+    """Passages and tool results that gave orders; they were left out and reach no prompt."""
+
     cases: list[Case] | None = None
     has_tools: bool = False
     """The domain has tools, so a plan is due."""
@@ -140,6 +156,7 @@ class GraphUpdate(TypedDict, total=False):
     withheld: list[Suggestion]
     search_query: str
     passages: list[PassageHit]
+    quarantined: list[Quarantined]
     cases: list[Case]
     has_tools: bool
     tasks: list[dict[str, Any]]
@@ -179,6 +196,14 @@ class Judge(Protocol):
 
     async def judge(self, state: GraphState, domain: Domain) -> Verdict:
         """Hold `state.draft` against the domain's rubric."""
+        ...
+
+
+class SecondOpinion(Protocol):
+    """Decides about a message of which the detector is unsure."""
+
+    async def is_attack(self, text: str) -> bool:
+        """Tell whether `text`, redacted already, is an attack; one that cannot be reached says no."""
         ...
 
 
@@ -229,6 +254,9 @@ class Services:
 
     holdout_share: float
     """Share of sessions (0 to 1) that get no guidance, so that its worth can be measured."""
+
+    second_opinion: SecondOpinion | None = None
+    """Asked about messages in the grey band of the injection detector; `None` without one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,8 @@ import asyncio
 import time
 from typing import Any
 
-from graph.state import GraphContext, GraphState, GraphUpdate
+from graph.state import GraphContext, GraphState, GraphUpdate, Quarantined
+from memory.guard import QUARANTINE_AT, check_passage
 from memory.records import ToolCalled
 from memory.text import clip
 from tools.catalog import ToolFailed, ToolResult
@@ -15,11 +16,26 @@ TOOL_S = 5.0
 RESULT_CHARACTERS = 2000
 """Longest result that is handed on."""
 
+QUARANTINED = "the result gave orders to the assistant and was left out"
+
 
 async def tool_runner(state: GraphState, context: GraphContext) -> GraphUpdate:
     """Call every planned tool; one that fails is noted and the turn goes on without it."""
     results = await asyncio.gather(*(_call(task, context) for task in state.tasks or []))
-    return {"tool_results": list(results)}
+    checked = [_checked(result, context) for result in results]
+    notes = [note for _, note in checked if note is not None]
+    update: GraphUpdate = {"tool_results": [result for result, _ in checked]}
+    return {**update, "quarantined": [*state.quarantined, *notes]} if notes else update
+
+
+def _checked(result: ToolResult, context: GraphContext) -> tuple[ToolResult, Quarantined | None]:
+    """Keep a result that gives orders out of the prompt, and note it."""
+    doubt = check_passage(result.text)
+    if doubt.score < QUARANTINE_AT or "prompt_injection" in context.services.domain.guards.off:
+        return result, None
+    kept_out = result.model_copy(update={"text": "", "error": QUARANTINED})
+    source = f"tool:{result.tool}"
+    return kept_out, Quarantined(source=source, signs=list(doubt.signs), score=round(doubt.score, 3))
 
 
 async def _call(task: dict[str, Any], context: GraphContext) -> ToolResult:

@@ -210,13 +210,13 @@ async def test_broken_patterns_do_not_keep_the_answer(tmp_path: Path) -> None:
 
 async def test_a_secret_is_blocked_and_never_stored(tmp_path: Path) -> None:
     async with open_bench(tmp_path) as bench:
-        reply = await bench.ask("My key AKIAIOSFODNN7EXAMPLE does not work with the P1")
+        reply = await bench.ask("My key AKIAIOSFODNN7QRSTUVW does not work with the P1")
         events = await bench.events()
 
     assert reply.kind == "blocked"
     assert "Revoke" in reply.reply
     assert nodes_of(events) == ["input_guard", "output_guard", "memory_updater"]
-    assert b"AKIAIOSFODNN7EXAMPLE" not in b"".join(f.read_bytes() for f in tmp_path.iterdir())
+    assert b"AKIAIOSFODNN7QRSTUVW" not in b"".join(f.read_bytes() for f in tmp_path.iterdir())
 
 
 async def test_an_unclear_question_is_asked_about_then_escalated(tmp_path: Path) -> None:
