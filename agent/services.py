@@ -132,9 +132,9 @@ class ServiceShelf:
         )
         return Services(
             domain=domain,
-            primary=_model_skills(self._model, self._settings.model, domain) if self._model else local,
+            primary=model_skills(self._model, self._settings.model, domain) if self._model else local,
             local=local,
-            fallbacks=tuple(_model_skills(model, name, domain) for name, model in self._fallbacks.items())
+            fallbacks=tuple(model_skills(model, name, domain) for name, model in self._fallbacks.items())
             if self._model
             else (),
             knowledge=self._open_knowledge(domain),
@@ -205,9 +205,10 @@ def build_knowledge(
     return build_index(knowledge_folder(settings, domain.name), passages, embedder, on_progress=tell)
 
 
-def _model_skills(model: BaseChatModel, name: str, domain: Domain) -> Skills:
+def model_skills(model: BaseChatModel, name: str, domain: Domain) -> Skills:
+    """Return the three skills by a chat model, which is left alone for a while when it keeps failing."""
     limits = domain.limits
-    longest_s = max(limits.node_s, *limits.nodes.values())
+    longest_s = max([limits.node_s, *limits.nodes.values()])
     return Skills(
         classifier=ModelClassifier(model, name, domain),
         writer=ModelWriter(model, name),

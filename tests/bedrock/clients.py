@@ -1,6 +1,7 @@
 """The real clients, aimed at the stand-in."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
@@ -18,14 +19,16 @@ ENVIRONMENT = {
 }
 
 
-def aim(set_variable: Callable[[str, str], None], server: BedrockServer) -> None:
-    """Let every client that is made from now on ask the stand-in for Bedrock."""
-    for name, value in (ENVIRONMENT | {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": server.url}).items():
-        set_variable(name, value)
+@contextmanager
+def aimed_at(server: BedrockServer) -> Iterator[None]:
+    """Let every client that is made meanwhile ask the stand-in for Bedrock."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (ENVIRONMENT | {"AWS_ENDPOINT_URL_BEDROCK_RUNTIME": server.url}).items():
+            patch.setenv(name, value)
+        yield
 
 
-def runtime_client(monkeypatch: pytest.MonkeyPatch, server: BedrockServer) -> Any:
+def runtime_client() -> Any:
     """Return boto3's client without retries, impatient enough for a stalled answer."""
-    aim(monkeypatch.setenv, server)
     config = Config(connect_timeout=1, read_timeout=0.2, retries={"total_max_attempts": 1})
     return boto3.client("bedrock-runtime", config=config)

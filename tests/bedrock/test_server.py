@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, EventStreamError
 
-from tests.bedrock.clients import runtime_client
+from tests.bedrock.clients import aimed_at, runtime_client
 from tests.bedrock.server import FAULTS, BedrockServer, Fault, by_seed, serve_bedrock, vector
 
 CLAUDE = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
@@ -21,8 +21,9 @@ def server() -> Iterator[BedrockServer]:
 
 
 @pytest.fixture
-def client(server: BedrockServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    client = runtime_client(monkeypatch, server)
+def client(server: BedrockServer) -> Iterator[Any]:
+    with aimed_at(server):
+        client = runtime_client()
     yield client
     client.close()
 
