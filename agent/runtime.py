@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 from weakref import WeakValueDictionary
@@ -91,7 +91,9 @@ class Parts:
     trim: Callable[[str], Awaitable[None]]
     """Drops all but the last checkpoints of a thread."""
 
-    redact: Callable[[str], str]
+    redactor: Callable[[str], Callable[[str], str]]
+    """From the thread of a session to what redacts its texts, with placeholders that stay the same in it."""
+
     now: Callable[[], datetime]
 
 
@@ -129,7 +131,7 @@ class Runtime:
             )
             reply = await run_turn(
                 parts.graph,
-                services,
+                replace(services, redact=parts.redactor(thread_id(request.tenant, user, request.session_id))),
                 request,
                 user=user,
                 turn=known.turns + 1,
@@ -195,7 +197,7 @@ class Runtime:
             at=parts.now(),
             rating=rating,
             resolved=resolved,
-            comment=parts.redact(comment),
+            comment=parts.redactor(thread_id(tenant, key, session_id))(comment),
         )
         await parts.outbox.append([event])
 

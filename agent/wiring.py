@@ -20,9 +20,9 @@ from memory.errors import AgentError, StorageFailed
 from memory.objects import Objects
 from memory.outbox import Deliver, Queue, open_outbox
 from memory.parquet import ParquetLake, open_lake
+from memory.placeholders import open_key, session_redactor
 from memory.ports import Lake, Store
 from memory.publisher import Publisher, without_poison
-from memory.redact import redact
 from memory.releases import StoreWithFiles
 from memory.s3 import open_bucket
 from memory.sqlite import open_store
@@ -109,7 +109,7 @@ async def _open_parts(
         services=shelf.services,
         open_patterns=shelf.patterns,
         trim=partial(trim_checkpoints, saver),
-        redact=redact,
+        redactor=partial(session_redactor, open_key(settings.state_dir / "placeholder.key")),
         now=now,
     )
 
