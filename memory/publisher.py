@@ -37,22 +37,22 @@ class Publisher:
 
     async def publish(self) -> dict[Queue, str]:
         """Send what waits, where it is due; returns why a destination did not take all, if so."""
-        troubles: dict[Queue, str] = {}
-        for queue in self._routes:
-            if self._backoffs[queue].is_due:
-                try:
-                    refused = await self.drain(queue)
-                except StorageFailed as failure:
-                    troubles[queue] = str(failure)
-                else:
-                    if refused:
-                        troubles[queue] = refused[0].reason
-        return troubles
+        due = [queue for queue in self._routes if self._backoffs[queue].is_due]
+        reasons = await asyncio.gather(*(self._trouble(queue) for queue in due))
+        return {queue: reason for queue, reason in zip(due, reasons, strict=True) if reason}
+
+    async def _trouble(self, queue: Queue) -> str | None:
+        try:
+            refused = await self.drain(queue)
+        except StorageFailed as failure:
+            return str(failure)
+        return refused[0].reason if refused else None
 
     async def drain(self, queue: Queue) -> list[Refusal]:
-        """Send all that waits, due or not, until a refusal; returns those that are not final.
+        """Send all that waits now, due or not, until a refusal; returns those that are not final.
 
-        A queue without a destination is left as it is.
+        What comes meanwhile is left for the next time, so that the lake gets no file a turn. A queue
+        without a destination is left as it is.
 
         Raises:
             StorageFailed: the destination or the journal cannot be used.
@@ -69,8 +69,10 @@ class Publisher:
 
         async with self._sending[queue]:
             try:
-                while not held and await self._outbox.drain(watched, queue=queue):
-                    pass
+                waiting = self._outbox.pending(queue)
+                while waiting > 0 and not held:
+                    left = await self._outbox.drain(watched, queue=queue)
+                    waiting = waiting - left if left else 0
             except StorageFailed:
                 backoff.failed()
                 raise
