@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
@@ -14,12 +15,12 @@ from learning.calibration import calibration_error
 from learning.models import VersionBroken
 from learning.training import BY_PEOPLE, Example
 from memory.errors import EmbedderMismatch
+from memory.fewshot import Head, head_from, head_parts
 from memory.onnx import embedder_identity
 from memory.records import Analysis, Record, parse_step
-from nodes.classify import CLASSIFIER_VERSION, Head, LocalClassifier, Matrix
+from nodes.classify import CLASSIFIER_VERSION, LocalClassifier
 
 MODEL = "model.json"
-ARRAYS = ("mean", "weights", "centres")
 
 ROWS_AT_LEAST = 30
 """Texts labelled by people (count) from which two classifiers can be told apart."""
@@ -27,18 +28,12 @@ ROWS_AT_LEAST = 30
 
 def write_head(folder: Path, head: Head, embedder: Embeddings) -> None:
     """Write what was fitted into a folder: plain JSON, and arrays that can be mapped into memory."""
-    about = {
-        "format": CLASSIFIER_VERSION,
-        "embedder": embedder_identity(embedder),
-        "labels": head.labels,
-        "temperature": head.temperature,
-        "strange": head.strange,
-        "usual": head.usual,
-    }
+    plain, arrays = head_parts(head)
+    about = {"format": CLASSIFIER_VERSION, "embedder": embedder_identity(embedder)} | plain
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MODEL).write_text(json.dumps(about, ensure_ascii=False, indent=2), encoding="utf-8")
-    for name in ARRAYS:
-        np.save(folder / f"{name}.npy", np.ascontiguousarray(getattr(head, name), np.float32))
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", np.ascontiguousarray(array))
 
 
 def open_head(folder: Path, embedder: Embeddings) -> Head:
@@ -54,22 +49,19 @@ def open_head(folder: Path, embedder: Embeddings) -> Head:
             raise VersionBroken(folder, f"its format is `{about['format']}`, not `{CLASSIFIER_VERSION}`")
         if about["embedder"] != embedder_identity(embedder):
             raise EmbedderMismatch(str(folder), about["embedder"], embedder_identity(embedder))
-        head = Head(
-            labels=about["labels"],
-            **{name: _map(folder / f"{name}.npy") for name in ARRAYS},
-            temperature=about["temperature"],
-            strange=about["strange"],
-            usual=about["usual"],
-        )
+        arrays = {file.stem: _map(file) for file in sorted(folder.glob("*.npy"))}
     except (OSError, ValueError, KeyError, TypeError, EOFError):
-        raise VersionBroken(folder, f"`{MODEL}` or an array is missing or damaged") from None
-    if head.weights.shape != (len(head.mean) + 1, len(head.labels)):
-        raise VersionBroken(folder, "its arrays do not fit together")
-    return head
+        raise VersionBroken(folder, f"`{MODEL}` or an array is damaged, or missing") from None
+    try:
+        return head_from(about, arrays)
+    except KeyError as missing:
+        raise VersionBroken(folder, f"{missing} is missing") from None
+    except (TypeError, ValueError):
+        raise VersionBroken(folder, "its arrays do not fit together") from None
 
 
-def _map(file: Path) -> Matrix:
-    array: Matrix = np.load(file, mmap_mode="r", allow_pickle=False)
+def _map(file: Path) -> NDArray[Any]:
+    array: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
     return array
 
 

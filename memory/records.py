@@ -12,7 +12,6 @@ Outcome = Literal["solved", "unsolved", "escalated", "unknown"]
 ReplyKind = Literal["answer", "clarification", "escalation", "blocked", "refusal", "static"]
 Decision = Literal["accept", "revise", "refuse"]
 Grade = Literal["pass", "fail", "unknown"]
-Grade = Literal["pass", "fail", "unknown"]
 Arm = Literal["guided", "holdout", "off"]
 """`holdout`: guidance was withheld to measure what it is worth; `off`: it was switched off or absent."""
 
@@ -58,6 +57,9 @@ class Analysis(Record):
 
     margin: float = Field(default=1.0, ge=0, le=1)
     """Confidence of the intent minus that of the runner-up."""
+
+    outside: float = Field(default=0.0, ge=0, le=1)
+    """Probability that the message is none of the domain's intents."""
 
     entities: dict[str, str] = {}
     """Kind of entity to the value found, for example `turbine_model` to `SMT60`."""
@@ -173,8 +175,6 @@ class Verdict(Record):
     """What the generator should do better, as instructions."""
 
     skill: str = ""
-    grade: Grade = "unknown"
-    """What exact checks alone say: `pass`, every sentence is quoted and cited; `fail`, a rule is broken."""
     grade: Grade = "unknown"
     """What exact checks alone say: `pass`, every sentence is quoted and cited; `fail`, a rule is broken."""
 

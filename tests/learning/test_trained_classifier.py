@@ -22,8 +22,9 @@ from learning.trained_classifier import (
 )
 from learning.training import Example, Source, example_tables
 from memory.errors import EmbedderMismatch
+from memory.fewshot import Head
 from memory.records import Analysis, Step, parse_step
-from nodes.classify import Head, fit_head
+from nodes.classify import fit_head
 from tests.turns import DOMAIN
 
 pytestmark = pytest.mark.anyio
