@@ -2,16 +2,23 @@
 
 Each row (`id`, `text`) goes through `memory.redact.find`, as all that is stored does; the spans found and
 the CPU time of each text are written for the shared scorer. `--time` tells how the time grows with length.
+`--store DIR` asks every text as a question and gives it as a comment, in a program whose state lies in the
+empty DIR; `--out` then gets the rows with the true values found in every text, none of which may be in DIR.
 """
 
 import argparse
+import asyncio
 import statistics
 import time
 from pathlib import Path
+from typing import Any
 
+from agent.settings import Settings
+from agent.wiring import open_runtime
 from benchmarks.rows import read_rows, write_rows
 from memory.nametagger import is_installed
 from memory.redact import find, redact
+from memory.turns import TurnRequest
 
 LABELS = {
     "CARD": "CREDIT_CARD",
@@ -42,13 +49,44 @@ HOSTILE = {
 """What is repeated to make text that is hard on some rule."""
 
 
-def predict(row: dict[str, str]) -> dict[str, object]:
+def predict(row: dict[str, Any]) -> dict[str, object]:
     """Return the prediction for a row, with its CPU time (milliseconds)."""
     start = time.process_time()
     found = find(row["text"])
     ms = (time.process_time() - start) * 1000
     spans = [{"start": one.start, "end": one.end, "label": LABELS.get(one.label, one.label)} for one in found]
     return {"id": row["id"], "spans": spans, "ms": round(ms, 4)}
+
+
+async def replay(rows: list[dict[str, Any]], folder: Path) -> None:
+    """Ask each text and comment on the answer with it, one session a text; all ends up in `folder`."""
+    settings = Settings(state_dir=folder, domain="solaris")
+    runtime = await open_runtime(settings)
+    try:
+        for row in rows:
+            who = {"tenant": settings.tenant, "user": "ann", "session_id": str(row["id"])}
+            await runtime.turn(
+                TurnRequest(query=row["text"], domain="solaris", request_id=str(row["id"]), **who)
+            )
+            await runtime.feedback(**who, request_id="f", rating=3, resolved=None, comment=row["text"])
+    finally:
+        await runtime.close()
+
+
+def found_alone(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with those true values that are found wherever they occur."""
+    missed: set[str] = set()
+    for row in rows:
+        text = row["text"]
+        covered = {at for one in find(text) for at in range(one.start, one.end)}
+        for span in row["spans"]:
+            inside = range(span["start"], span["end"])
+            if any(text[at].isalnum() and at not in covered for at in inside):
+                missed.add(text[span["start"] : span["end"]])
+    return [
+        row | {"spans": [one for one in row["spans"] if row["text"][one["start"] : one["end"]] not in missed]}
+        for row in rows
+    ]
 
 
 def cpu_ms(text: str) -> float:
@@ -83,12 +121,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where the predictions go")
     parser.add_argument("--time", action="store_true", help="time hostile text instead")
     parser.add_argument("--kilobytes", type=int, default=100, help="of hostile text (default: %(default)s)")
+    parser.add_argument("--store", type=Path, help="replay the rows into this folder; they need spans")
     given = parser.parse_args()
     if given.time:
         print_times(given.kilobytes)
         return
     if not given.data or not given.out:
         parser.error("give --data and --out, or --time")
+    if given.store:
+        rows = read_rows(given.data)
+        asyncio.run(replay(rows, given.store))
+        write_rows(given.out, found_alone(rows))
+        return
     predictions = [predict(row) for row in read_rows(given.data)]
     write_rows(given.out, predictions)
     times = sorted(float(str(one["ms"])) for one in predictions)
