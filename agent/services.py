@@ -80,7 +80,7 @@ class ServiceShelf:
         Raises:
             DomainUnknown: there is no such domain.
         """
-        live = await self._store.registry(tenant).live(domain)
+        live = await self._live(domain, tenant)
         release_id = live.release_id if live and self._settings.guidance_enabled else None
         decided = changed_at(self._settings.state_dir, tenant=tenant, domain=domain)
         made = self._made.get((domain, tenant))
@@ -90,6 +90,14 @@ class ServiceShelf:
                 self._made[domain, tenant] = made
                 self._decided[domain, tenant] = decided
         return made
+
+    async def _live(self, domain: str, tenant: str) -> Release | None:
+        """Return the live release; while nobody can tell, answers go on without guidance."""
+        try:
+            return await self._store.registry(tenant).live(domain)
+        except StorageFailed as failed:
+            LOG.warning("Answering without guidance: %s (%s)", failed, failed.fix)
+            return None
 
     async def patterns(self, domain: str, tenant: str) -> ArrayPatternIndex | None:
         """Return the live patterns, whether guidance is switched on or not."""

@@ -27,6 +27,7 @@ class DynamoStore:
         self._tables = tables
         self._clock = clock
         self._live: dict[str, tuple[float, Release | None]] = {}
+        self._remembered: dict[str, Item] = {}
 
     def profiles(self, tenant: str) -> "DynamoProfileStore":
         """Return what is known of the users of a tenant."""
@@ -34,7 +35,7 @@ class DynamoStore:
 
     def conversations(self, tenant: str) -> DynamoConversationStore:
         """Return the sessions of a tenant."""
-        return DynamoConversationStore(self._tables, tenant)
+        return DynamoConversationStore(self._tables, tenant, self._remembered)
 
     def registry(self, tenant: str) -> "DynamoRegistry":
         """Return the releases of a tenant."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from graph.state import KEEP_STEPS, KEEP_TURNS, GraphContext, GraphState, GraphUpdate, PastTurn
+from memory.errors import StorageFailed
 from memory.records import Analysis, Profile
 from memory.text import WORD, clip
 
@@ -38,7 +39,12 @@ async def memory_updater(state: GraphState, context: GraphContext) -> GraphUpdat
     shown = state.guidance.suggestions if state.guidance else []
     update["suggested"] = [suggestion.label for suggestion in shown]
     if context.services.profiles is not None:
-        await _remember(state, step, context)
+        try:
+            await _remember(state, step, context)
+        except StorageFailed as failed:  # the session goes on from this turn all the same
+            told = f"profile: {failed.code}"
+            if told not in context.log.degraded:
+                context.log.degraded.append(told)
     return update
 
 

@@ -2,6 +2,7 @@
 
 from graph.state import GraphContext, GraphState, GraphUpdate, Quarantined
 from memory.guard import QUARANTINE_AT, check_passage
+from memory.errors import StorageFailed
 
 PASSAGES = 6
 """Passages handed to the writer; answers cite three at most, and more only add noise."""
@@ -33,5 +34,8 @@ async def retriever(state: GraphState, context: GraphContext) -> GraphUpdate:
         "has_tools": bool(services.tools),
     }
     if services.profiles is not None:
-        found["profile"] = await services.profiles.get(context.user)
+        try:
+            found["profile"] = await services.profiles.get(context.user)
+        except StorageFailed as failed:  # the passages are worth more than what is known of the user
+            context.log.degraded.append(f"profile: {failed.code}")
     return found

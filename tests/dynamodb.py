@@ -8,14 +8,18 @@ import boto3
 
 from memory.dynamodb import open_tables
 from memory.dynamodb_store import DynamoStore
-from memory.dynamodb_tables import TABLES, create_tables
+from memory.dynamodb_tables import TABLES, create_table_request
 
 
 @contextmanager
 def own_tables() -> Iterator[str]:
-    """Make tables and delete them in the end; yields their prefix."""
+    """Make tables and delete them in the end; yields their prefix.
+
+    Without time to live: sessions of tests are of a fixed day, and would be deleted under their feet.
+    """
     client, prefix = boto3.client("dynamodb"), f"test-{uuid.uuid4().hex[:12]}"
-    create_tables(client, prefix)
+    for table in TABLES:
+        client.create_table(**create_table_request(table, prefix))
     try:
         yield prefix
     finally:

@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from agent.runtime import Runtime
 from agent.settings import Settings
 from agent.wiring import open_runtime
 from domains.loader import new_domain
+from memory.breaker import Breaker
 from memory.dynamodb import open_tables
 from memory.dynamodb_store import DynamoStore
+from memory.errors import SessionForeign
 from memory.redact import user_key
 from memory.turns import TurnReply, TurnRequest
 from tests.dynamodb import own_tables
@@ -100,9 +103,50 @@ async def test_the_session_and_the_profile_are_found_by_another_process(
 
 
 async def test_another_user_does_not_get_the_session(runtime: Runtime) -> None:
-    from memory.errors import SessionForeign
-
     await ask(runtime)
 
+    with pytest.raises(SessionForeign):
+        await ask(runtime, user="bob")
+
+
+class Down:
+    """A client of a service that answers nothing but errors."""
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**given: Any) -> Any:
+            error = {"Error": {"Code": "ProvisionedThroughputExceededException", "Message": ""}}
+            raise ClientError(error, operation)
+
+        return call
+
+
+async def test_while_dynamodb_is_throttled_every_turn_is_answered_and_says_what_was_left_out(
+    runtime: Runtime,
+) -> None:
+    tables = runtime._parts.store._tables
+    client = tables._client
+    before = await ask(runtime)
+
+    tables._client = Down()
+    during = [await ask(runtime) for _ in range(4)]
+    tables._client = client
+    tables._breaker = Breaker("DynamoDB", budget_s=10)
+    after = await ask(runtime)
+
+    assert {reply.reply for reply in during} == {before.reply} != {""}
+    assert [reply.turn for reply in (before, *during, after)] == [1, 2, 3, 4, 5, 6]
+    assert [reply.degraded for reply in during] == [["profile: memory.service_unavailable"]] * 4
+    assert before.degraded == after.degraded == []
+    [known] = await runtime._parts.store.conversations("local").of_user(user_key("local", "ann"), limit=5)
+    assert known.turns == 6
+
+
+async def test_a_process_that_starts_while_it_is_down_answers_too(runtime: Runtime) -> None:
+    runtime._parts.store._tables._client = Down()
+
+    first, second = await ask(runtime), await ask(runtime)
+
+    assert first.reply == second.reply != ""
+    assert [first.turn, second.turn] == [1, 2]
     with pytest.raises(SessionForeign):
         await ask(runtime, user="bob")

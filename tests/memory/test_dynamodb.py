@@ -1,5 +1,6 @@
 """What the DynamoDB adapters promise beyond their ports: time to live, pages, conflicts, and what is down."""
 
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -58,15 +59,31 @@ def refused(code: str) -> ClientError:
 
 
 @ON_DYNAMODB
-async def test_tables_are_made_once_with_their_indexes_and_time_to_live(prefix: str) -> None:
-    client = boto3.client("dynamodb")
+async def test_tables_are_made_once_with_their_indexes_and_time_to_live() -> None:
+    client, prefix = boto3.client("dynamodb"), f"test-{uuid.uuid4().hex[:12]}"
 
-    assert create_tables(client, prefix) == []
-    described = client.describe_table(TableName=f"{prefix}-conversations")["Table"]
-    assert {one["IndexName"] for one in described["GlobalSecondaryIndexes"]} == {"UserIdIndex", "open-index"}
-    patterns = client.describe_table(TableName=f"{prefix}-patterns")["Table"]
-    assert [one["IndexName"] for one in patterns["GlobalSecondaryIndexes"]] == ["frequency-index"]
-    lives = client.describe_time_to_live(TableName=f"{prefix}-conversations")["TimeToLiveDescription"]
+    made = create_tables(client, prefix)
+    again = create_tables(client, prefix)
+
+    try:
+        described = {name: client.describe_table(TableName=name)["Table"] for name in made}
+        indexes = {
+            name.removeprefix(f"{prefix}-"): {
+                one["IndexName"] for one in table.get("GlobalSecondaryIndexes", [])
+            }
+            for name, table in described.items()
+        }
+        lives = client.describe_time_to_live(TableName=f"{prefix}-conversations")["TimeToLiveDescription"]
+    finally:
+        for name in made:
+            client.delete_table(TableName=name)
+    assert again == []
+    assert indexes == {
+        "profiles": set(),
+        "conversations": {"UserIdIndex", "open-index"},
+        "releases": set(),
+        "patterns": {"frequency-index"},
+    }
     assert (lives["TimeToLiveStatus"], lives["AttributeName"]) == ("ENABLED", "expires_at")
 
 

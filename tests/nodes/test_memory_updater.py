@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from graph.state import KEEP_STEPS, KEEP_TURNS, GraphUpdate
+from memory.errors import StorageFailed
 from memory.records import Guidance, Profile, Suggestion
 from memory.sqlite import open_store
 from nodes.memory_updater import KEPT_COUNTS, REPLY_CHARACTERS, memory_updater
@@ -135,3 +136,22 @@ async def test_a_profile_keeps_the_most_frequent_labels_only(tmp_path: Path) -> 
 
     assert len(profile.intents) == KEPT_COUNTS
     assert profile.intents["troubleshooting/seal"] == 2
+
+
+class Unreachable:
+    """Profiles that nobody can read or write."""
+
+    async def get(self, user: str) -> Profile:
+        raise StorageFailed("profiles", "gone")
+
+    async def put(self, profile: Profile) -> None:
+        raise StorageFailed("profiles", "gone")
+
+
+async def test_a_session_goes_on_when_the_profile_cannot_be_kept() -> None:
+    around = context(profiles=Unreachable())
+
+    update = await memory_updater(state(query="It leaks", analysis=SEAL), around)
+
+    assert update["flow"] == ["troubleshooting/seal"]
+    assert around.log.degraded == ["profile: memory.storage_failed"]
