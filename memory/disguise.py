@@ -99,7 +99,7 @@ _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{16,20000}={0,2}(?![A
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ ,:]?){8,4000}(?![0-9A-Za-z])")
 _PIECE = re.compile(r"\b\w{1,20}\s?[:=]\s?(?P<quote>[\"'])(?P<piece>.{1,500}?)(?P=quote)(?=[\s;,]|$)")
 _WORD = re.compile(r"[^\s]+")
-_MIXED = re.compile(r"(?=[^\s]*[a-z])(?=[^\s]*[013457@$!])[a-z013457@$!'.,:;?*()-]{2,}$|[013457]{2,4}$")
+_MIXED = re.compile(r"(?=[^\s]*[a-z])(?=[^\s]*[013457@$!])[a-z013457@$!'.,:;?*()-]{2,}$|[013457]{2,4}$|[14]$")
 _BACKWARDS = re.compile(r"snoitcurtsni|tpmorp|erongi|drawssap|selur ")
 
 

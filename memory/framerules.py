@@ -223,9 +223,9 @@ FRAME_RULES: tuple[InjectionRule, ...] = (
         LIKELY,
         (
             r"\b(?:just|only|simply|now|instead|always|exactly|immediately|then)? ?(?:say|reply"
-            r"|respond|answer|output|print|write|type|return|antworte|sag|schreib)\w* ?(?:only |just "
+            r"|respond|answer|output|print|write|type|return|antworte|sag|schreib(?:e|en)?) ?(?:only |just "
             r"|exactly |nothing but |back )*(?:with )?(?:only |just |exactly "
-            r"|nothing but )*(?:the (?:word|phrase|words|text|sentence|string) |:|['\"])|\b(?:say"
+            r"|nothing but )*(?:the (?:word|phrase|words|text|sentence|string) |['\"])|\b(?:say"
             r"|print|output|reply|respond with) (?:pwned|hacked|yay|owned|compromised|lol|haha\w*)\b"
         ),
     ),

@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from memory.disguise import read
-from memory.injection import Suspicion, suspect
+from memory.injection import Suspicion, suspect, suspect_reading
+from memory.needles import may_match, needles
 from memory.topicrules import (
     CREDENTIAL_REQUEST,
     FUTURE_COMMITMENT,
@@ -72,13 +73,16 @@ _PASSWORD = re.compile(
 )
 """A password behind the words that announce one, in more wordings than the redactor dares to mask."""
 
+_PASSWORD_NEEDED = needles(_PASSWORD.pattern)
+
 
 def check_input(text: str, redact: Redact, *, off: Collection[str] = ()) -> list[Finding]:
     """Return the rules that a user's message may break, the gravest first; from `BLOCK_AT` it does."""
     found = [Finding(rule, 1.0) for rule in secrets(text, redact)]
-    found.append(Finding("prompt_injection", suspect(text).score))
+    reading = read(text)
+    found.append(Finding("prompt_injection", suspect_reading(reading).score))
     topics = (CREDENTIAL_REQUEST, FUTURE_FEATURE)
-    found += [Finding(rule, 1.0) for rule in broken(topics, read(text).text)]
+    found += [Finding(rule, 1.0) for rule in broken(topics, reading.text)]
     return [finding for finding in found if finding.rule not in off]
 
 
@@ -106,7 +110,8 @@ def secrets(text: str, redact: Redact) -> list[str]:
     text = _DOCUMENTED.sub("sample", text)
     kinds = set(_PLACEHOLDER.findall(redact(text))) - set(_PLACEHOLDER.findall(text))
     found = {rule for kind in kinds if (rule := _rule_of(kind, text))}
-    if any(_is_password(match.group("value")) for match in _PASSWORD.finditer(text)):
+    told = _PASSWORD.finditer(text) if may_match(_PASSWORD_NEEDED, text.lower()) else ()
+    if any(_is_password(match.group("value")) for match in told):
         found.add("password")
     return [rule for rule in INPUT_RULES if rule in found]
 

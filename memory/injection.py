@@ -28,7 +28,7 @@ BUCKETS = 1 << 14
 PART = 4
 """Length of a part of a word (characters)."""
 
-LOOKED_AT = 2400
+LOOKED_AT = 1200
 """Characters of a text that the model looks at, half from each end; the rules look at all."""
 
 CONCEALED = 5.0
@@ -71,7 +71,11 @@ RULES: dict[Channel, Sequence[InjectionRule]] = {
 
 def suspect(text: str, channel: Channel = "user") -> Suspicion:
     """Return how likely `text` is an attack; in a document the most suspicious sentence counts."""
-    reading = read(text)
+    return suspect_reading(read(text), channel)
+
+
+def suspect_reading(reading: Reading, channel: Channel = "user") -> Suspicion:
+    """Return how likely a text that was made plain is an attack."""
     head = _heads()[channel]
     parts = pieces(reading.text) if channel == "document" else [reading.text]
     found = [(_log_odds(part, head, channel), part) for part in parts]

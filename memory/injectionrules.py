@@ -19,6 +19,7 @@ from memory.injectionwords import (
     InjectionRule,
     sign,
 )
+from memory.needles import may_match
 
 INJECTION_RULES: tuple[InjectionRule, ...] = (
     # --- the rules are to be dropped
@@ -233,10 +234,19 @@ INJECTION_RULES: tuple[InjectionRule, ...] = (
 )
 
 
+ENOUGH = 9.0
+"""Weight of signs after which no more are looked for."""
+
+
 def signs(text: str, rules: Iterable[InjectionRule]) -> list[InjectionRule]:
-    """Return the rules that match a text that was made plain, each name once."""
+    """Return the rules that match a text that was made plain, each name once, until they weigh `ENOUGH`."""
     found: dict[str, InjectionRule] = {}
+    weight = 0.0
     for rule in rules:
-        if rule.name not in found and rule.pattern.search(text):
-            found[rule.name] = rule
+        if rule.name in found or not may_match(rule.needed, text) or not rule.pattern.search(text):
+            continue
+        found[rule.name] = rule
+        weight += rule.weight
+        if weight >= ENOUGH:
+            break
     return list(found.values())

@@ -7,6 +7,8 @@ that the time grows with the length.
 import re
 from typing import NamedTuple
 
+from memory.needles import Needles, needles
+
 
 class InjectionRule(NamedTuple):
     """One way of attack."""
@@ -16,6 +18,8 @@ class InjectionRule(NamedTuple):
     """What a match adds to the log-odds of an attack; below 0 for a sign of harmless use."""
 
     pattern: re.Pattern[str]
+    needed: Needles
+    """What a text must hold for the pattern to be tried."""
 
 
 SURE = 3.0
@@ -81,4 +85,4 @@ TO_ASSISTANT = (
 
 def sign(name: str, weight: float, pattern: str) -> InjectionRule:
     """Compile a rule."""
-    return InjectionRule(name, weight, re.compile(pattern))
+    return InjectionRule(name, weight, re.compile(pattern), needles(pattern))

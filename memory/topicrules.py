@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from memory.needles import Needles, may_match, needles
+
 RuleName = Literal["credential_request", "future_feature", "future_commitment", "competitor_disparagement"]
 
 
@@ -19,6 +21,13 @@ class TopicRule(NamedTuple):
     finds: re.Pattern[str]
     spares: re.Pattern[str]
     """A sentence that holds this is not counted."""
+
+    needed: Needles
+    """What a sentence must hold for `finds` to be tried."""
+
+
+def _rule(name: RuleName, finds: str, spares: str) -> TopicRule:
+    return TopicRule(name, re.compile(finds), re.compile(spares), needles(finds))
 
 
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
@@ -65,9 +74,9 @@ _FILES = (
     r"|db_password|secret_key)"
 )
 
-CREDENTIAL_REQUEST = TopicRule(
+CREDENTIAL_REQUEST = _rule(
     "credential_request",
-    re.compile(
+    (
         rf"\b{_ASK}\b.{{0,60}}?\b{_OTHERS}(?!\w).{{0,40}}?\b{_KEYS}\b(?! (?:polic\w+|length"
         rf"|rotation|reset|format|field|rules?|manager|types?|names?|prefix\w*|age|requirements?"
         rf"|expir\w+|strength|management|vault|store)\b)"
@@ -85,7 +94,7 @@ CREDENTIAL_REQUEST = TopicRule(
         rf"|my \w+'s)\b.{{0,30}}\b{_KEYS}\b"
         rf"|\b(?:log|sign) (?:me )?in as (?:the |an? )?(?:admin\w*|root|another|someone|him|her|them|my)\b"
     ),
-    re.compile(
+    (
         r"\bhow (?:do|can|should|could|would|to|does|often|long|many|is"
         r"|are)\b(?!.{0,60}\b(?:colleague|someone|somebody|co-?worker|other (?:user|people|person)"
         r"|boss|his|hers?|their|your|admin'?s|another)\b.{0,30}\b(?:password|pass|key|token|login"
@@ -129,9 +138,9 @@ _MINE = (
     r"|trial|contract|subscription)|it)"
 )
 
-FUTURE_FEATURE = TopicRule(
+FUTURE_FEATURE = _rule(
     "future_feature",
-    re.compile(
+    (
         rf"\b(?:when|how soon|by when|what (?:date|day|month|quarter|year)|which (?:month|quarter"
         rf"|year|date|release|version)|how long (?:until|before|till))\b.{{0,15}}?\b(?:will|is|are"
         rf"|can (?:i|we) expect|do you|does|would|should we expect|until"
@@ -163,7 +172,7 @@ FUTURE_FEATURE = TopicRule(
         r"|anthropic) (?:\w+ )?(?:getting|planning|releasing|launching|working|building|adding"
         r"|cooking|preparing|going)\b"
     ),
-    re.compile(
+    (
         r"\b(?:forecast\w*|predict\w*|project(?:ed|ion|ions)|estimate\w*)\b|\b(?:revenue|sales"
         r"|demand|churn|turnover|profit|margin|traffic|orders?|bookings|headcount|spend\w*|costs?"
         r"|bill|usage|inventory|stock)\b.{0,40}\b(?:be|grow\w*|look|reach|trend|next|drop|increase"
@@ -217,9 +226,9 @@ _WHEN = (
     r"|\d+) (?:days|weeks|months))"
 )
 
-FUTURE_COMMITMENT = TopicRule(
+FUTURE_COMMITMENT = _rule(
     "future_commitment",
-    re.compile(
+    (
         rf"\b{_PROVIDER} (?:\w+ )?(?:will|'ll|shall|is going to|are going to|'re going to"
         rf"|am going to|'m going to|plans? to|is planning to|are planning to|intends? to"
         rf"|expects? to|aims? to|is about to|are about to|is set to|commits? to|promised? to"
@@ -257,7 +266,7 @@ FUTURE_COMMITMENT = TopicRule(
         r"|fixed|added)|arrive|support)|(?:in|by|next) (?:the |q[1-4]|20[2-9]\d|next|early|late"
         r"|summer|spring))"
     ),
-    re.compile(
+    (
         r"\b(?:can'?t|cannot|can not|could not|couldn'?t|unable to|won'?t|will not|do not|don'?t"
         r"|not able to|must not|may not|never) (?:\w+ )?(?:promise|guarantee|comment|commit|say"
         r"|tell|predict|confirm|announce|speculate|share|know|make (?:any )?(?:promises"
@@ -322,7 +331,7 @@ _SLIGHT = (
     r"|not even close|disappoint\w*|ugly|flop\w*|cheap (?:copy|imitation))"
 )
 
-_SPARES_FACTS = re.compile(
+_SPARES_FACTS = (
     r"\b(?:in this benchmark|benchmark\w*|measured|according to|documentation|lists? its"
     r"|its price list|per (?:dbu|hour|gb|month|seat|query)|percent|survey|report(?:ed)? by"
     r"|status page|release notes|published)\b|\b\d[\d.,]* ?(?:s|ms|%|percent|seconds|usd|dollars"
@@ -345,7 +354,7 @@ def disparagement(names: tuple[str, ...]) -> TopicRule:
         rf"|\b(?:only|nobody|no one|who(?:ever)?|anyone|anybody)\b.{{0,20}}\b(?:uses?|trusts?"
         rf"|buys?|chooses?|picks?|still)\b.{{0,15}}{name}"
     )
-    return TopicRule("competitor_disparagement", re.compile(finds), _SPARES_FACTS)
+    return _rule("competitor_disparagement", finds, _SPARES_FACTS)
 
 
 def broken(rules: Iterable[TopicRule], text: str) -> list[RuleName]:
@@ -354,5 +363,8 @@ def broken(rules: Iterable[TopicRule], text: str) -> list[RuleName]:
     return [
         rule.name
         for rule in rules
-        if any(rule.finds.search(line) and not rule.spares.search(line) for line in sentences)
+        if any(
+            may_match(rule.needed, line) and rule.finds.search(line) and not rule.spares.search(line)
+            for line in sentences
+        )
     ]
