@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
 
+from agent.search import index_knowledge, open_opensearch, with_search
 from agent.settings import Settings
 from domains.documents import read_passages
 from domains.loader import find_domain, load_domain, load_passages, load_tools
@@ -19,13 +21,15 @@ from learning.demotion import changed_at, load_decisions
 from learning.models import VersionBroken, VersionUnknown, live_version, model_name, version_folder
 from learning.served import WithoutDemoted
 from learning.trained_classifier import fits, open_head
-from memory.arrays import ArrayPatternIndex, PatternIndexBroken, open_pattern_index
-from memory.cached import CachedKnowledgeIndex
+from memory.arrays import PatternIndexBroken, open_pattern_index
 from memory.breaker import Breaker
+from memory.cached import CachedKnowledgeIndex
 from memory.errors import EmbedderMismatch, StorageFailed
-from memory.hybrid import HybridKnowledgeIndex, KnowledgeMissing, build_index, open_index
+from memory.hybrid import KnowledgeMissing, build_index, open_index
 from memory.onnx import embedder_identity
-from memory.ports import PatternIndex, Store
+from memory.opensearch import OpenSearch, SearchRefused
+from memory.opensearch_patterns import open_opensearch_patterns
+from memory.ports import KnowledgeIndex, PatternIndex, Store
 from memory.records import Case, Release
 from memory.redact import redact
 from memory.valkey import ValkeyCache
@@ -58,6 +62,7 @@ class ServiceShelf:
         tools: dict[str, Tool],
         on_progress: OnProgress | None,
         cache: ValkeyCache | None = None,
+        search: OpenSearch | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -67,6 +72,7 @@ class ServiceShelf:
         self._tools = tools
         self._on_progress = on_progress
         self._cache = cache
+        self._search = search
         self._made: dict[tuple[str, str], Services] = {}
         self._decided: dict[tuple[str, str], int] = {}
         """When it was last decided which patterns are out of service."""
@@ -99,7 +105,7 @@ class ServiceShelf:
             LOG.warning("Answering without guidance: %s (%s)", failed, failed.fix)
             return None
 
-    async def patterns(self, domain: str, tenant: str) -> ArrayPatternIndex | None:
+    async def patterns(self, domain: str, tenant: str) -> PatternIndex | None:
         """Return the live patterns, whether guidance is switched on or not."""
         live = await self._store.registry(tenant).live(domain)
         return await asyncio.to_thread(self._open_patterns, live) if live else None
@@ -126,8 +132,11 @@ class ServiceShelf:
             return base
         return replace(base, patterns=patterns, release=live.release_id, cases=cases)
 
-    def _open_patterns(self, live: Release) -> ArrayPatternIndex:
-        return open_pattern_index(self._settings.state_dir / live.path)
+    def _open_patterns(self, live: Release) -> PatternIndex:
+        folder = self._settings.state_dir / live.path
+        if self._search is not None:
+            return open_opensearch_patterns(self._search, live, self._embedder, folder)
+        return open_pattern_index(folder)
 
     def _open_domain(self, name: str) -> Services:
         """Load a domain, fit its classifier, open its knowledge; slow the first time, then cached on disk."""
@@ -178,13 +187,19 @@ class ServiceShelf:
         is_local = base.primary is base.local
         return replace(base, local=local, primary=local if is_local else base.primary)
 
-    def _open_knowledge(self, domain: Domain) -> HybridKnowledgeIndex:
+    def _open_knowledge(self, domain: Domain) -> KnowledgeIndex:
         folder = knowledge_folder(self._settings, domain.name)
         try:
-            return open_index(folder, self._embedder)
+            local = open_index(folder, self._embedder)
         except KnowledgeMissing:
-            build_knowledge(self._settings, domain, self._embedder, self._on_progress)
-            return open_index(folder, self._embedder)
+            _build_local(self._settings, domain, self._embedder, self._on_progress)
+            local = open_index(folder, self._embedder)
+        if self._search is not None:
+            try:
+                index_knowledge(self._settings, self._search, domain.name, local, self._embedder)
+            except (StorageFailed, SearchRefused) as problem:
+                LOG.warning("%s (%s)", problem, problem.fix)
+        return with_search(self._settings, self._search, domain.name, local, self._embedder)
 
 
 def knowledge_folder(settings: Settings, domain: str) -> Path:
@@ -200,8 +215,22 @@ def added_folder(settings: Settings, domain: str) -> Path:
 def build_knowledge(
     settings: Settings, domain: Domain, embedder: Embeddings, on_progress: OnProgress | None
 ) -> int:
-    """Index what the domain brings and what was added; returns how many passages there are."""
+    """Index what the domain brings and what was added; returns how many passages there are.
 
+    Raises:
+        ServiceUnavailable: OpenSearch is to hold them too, and does not answer.
+    """
+    count = _build_local(settings, domain, embedder, on_progress)
+    if (client := open_opensearch(settings)) is not None:
+        with closing(client):
+            local = open_index(knowledge_folder(settings, domain.name), embedder)
+            index_knowledge(settings, client, domain.name, local, embedder)
+    return count
+
+
+def _build_local(
+    settings: Settings, domain: Domain, embedder: Embeddings, on_progress: OnProgress | None
+) -> int:
     def tell(done: int, total: int) -> None:
         if on_progress:
             on_progress("knowledge", done, total, f"passages of {domain.name}")

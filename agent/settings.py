@@ -88,9 +88,31 @@ class Settings(BaseSettings):
     `-releases` in place of the state folder, and publish patterns to `-patterns`; account and region are
     those that boto3 finds. `slipstream config check --create` makes the tables."""
 
+    opensearch_url: Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+/?$")] | None = None
+    """Keep patterns and knowledge in this OpenSearch 3 cluster or collection (`https://host`). While it is
+    down or slow, guidance goes on and knowledge is looked up in the state folder."""
+
+    opensearch_service: Literal["es", "aoss"] | None = None
+    """Sign requests for OpenSearch Service (`es`) or OpenSearch Serverless (`aoss`), with the account and
+    region that boto3 finds; `None`: do not sign."""
+
+    opensearch_engine: Literal["lucene", "faiss"] = "lucene"
+    """Who keeps the vectors; OpenSearch Serverless has `faiss` alone."""
+
+    knowledge_base_id: Annotated[str, Field(pattern=r"^[0-9a-zA-Z]{1,10}$")] | None = None
+    """Look knowledge up in this Bedrock Knowledge Base; while it is down, in the state folder."""
+
     redis_url: SecretStr | None = None
     """Valkey or Redis (`redis://` or `rediss://`) where what a search found is kept for a day; masked
     wherever settings are shown. While it is down everything works, only slower."""
+
+    session_memory: Literal["state", "dynamodb", "valkey", "agentcore"] = "state"
+    """Where a session's earlier turns are kept: in the state folder, in the DynamoDB table
+    `<prefix>-checkpoints`, in `redis_url`, or in AgentCore Memory. While it is down turns are answered
+    without them."""
+
+    agentcore_memory_id: Annotated[str, Field(pattern=r"^[a-zA-Z][a-zA-Z0-9-_]{0,99}-[a-zA-Z0-9]{10}$")] | None = None
+    """Id of the AgentCore Memory for `session_memory`; its event expiry says how long sessions are kept."""
 
     tenant: Text = "local"
     """Tenant of requests that come without a verified one; nothing is shared between tenants."""

@@ -5,11 +5,13 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import cache, partial
 
+from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
 
-from agent.checkpoints import open_checkpoints, trim_checkpoints
+from agent.checkpoints import open_session_memory
 from agent.models import make_chat_model, make_embeddings, make_fallbacks
 from agent.runtime import Parts, Runtime
+from agent.search import open_opensearch
 from agent.services import OnProgress, ServiceShelf
 from agent.settings import Settings
 from domains.loader import find_domain, load_domain
@@ -18,6 +20,8 @@ from graph.build import build_graph
 from memory.announcements import DETAIL_TYPES
 from memory.errors import AgentError, StorageFailed
 from memory.objects import Objects
+from memory.opensearch import OpenSearch
+from memory.opensearch_releases import StoreWithSearch
 from memory.outbox import Deliver, Queue, open_outbox
 from memory.parquet import ParquetLake, open_lake
 from memory.placeholders import open_key, session_redactor
@@ -72,10 +76,7 @@ async def _open_parts(
     model: BaseChatModel | None,
 ) -> Parts:
     """Choose an adapter for each port; `stack` closes what was opened."""
-    store, lake, bucket = _open_store(settings, stack), open_lake(settings.state_dir / "lake"), None
-    if settings.lake_bucket is not None:
-        bucket = open_bucket(settings.lake_bucket)
-        store, lake = StoreWithFiles(store, bucket, settings.state_dir), ParquetLake(bucket)
+    store, lake, bucket = _open_storage(settings, stack)
     outbox = stack.enter_context(
         open_outbox(
             settings.state_dir / "outbox.sqlite",
@@ -83,8 +84,10 @@ async def _open_parts(
             most_bytes=settings.backlog_mb * 1_000_000,
         )
     )
-    saver = await open_checkpoints(settings.state_dir / "sessions.sqlite", stack)
+    sessions = await open_session_memory(settings, stack)
     embedder = make_embeddings(settings)
+    search = open_opensearch(settings)
+    store = _with_search(store, search, settings, embedder, stack)
     model = model or make_chat_model(settings.model, settings)
     shelf = ServiceShelf(
         settings,
@@ -95,6 +98,7 @@ async def _open_parts(
         tools=await _mcp_tools(settings, stack),
         on_progress=on_progress,
         cache=_open_cache(settings, stack),
+        search=search,
     )
     return Parts(
         store=store,
@@ -102,13 +106,13 @@ async def _open_parts(
         lake=lake,
         publisher=Publisher(outbox, _routes(settings, lake, bucket)),
         graph=build_graph().compile(
-            checkpointer=saver if settings.memory_enabled else None, name="slipstream"
+            checkpointer=sessions.saver if settings.memory_enabled else None, name="slipstream"
         ),
         embedder=embedder,
         model=model,
         services=shelf.services,
         open_patterns=shelf.patterns,
-        trim=partial(trim_checkpoints, saver),
+        trim=sessions.trim,
         redactor=partial(session_redactor, open_key(settings.state_dir / "placeholder.key")),
         now=now,
     )
@@ -139,6 +143,24 @@ def _open_cache(settings: Settings, stack: AsyncExitStack) -> ValkeyCache | None
     cache = ValkeyCache(settings.redis_url.get_secret_value())
     stack.push_async_callback(cache.close)
     return cache
+
+
+def _open_storage(settings: Settings, stack: AsyncExitStack) -> tuple[Store, ParquetLake, Objects | None]:
+    store = _open_store(settings, stack)
+    if settings.lake_bucket is None:
+        return store, open_lake(settings.state_dir / "lake"), None
+    bucket = open_bucket(settings.lake_bucket)
+    return StoreWithFiles(store, bucket, settings.state_dir), ParquetLake(bucket), bucket
+
+
+def _with_search(
+    store: Store, search: OpenSearch | None, settings: Settings, embedder: Embeddings, stack: AsyncExitStack
+) -> Store:
+    if search is None:
+        return store
+    stack.callback(search.close)
+    engine = settings.opensearch_engine
+    return StoreWithSearch(store, search, settings.state_dir, embedder, engine=engine)
 
 
 def _open_store(settings: Settings, stack: AsyncExitStack) -> Store:

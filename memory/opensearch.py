@@ -31,8 +31,13 @@ Sign = Callable[[str, str, Mapping[str, str], bytes], Mapping[str, str]]
 SEARCH_S = 0.25
 """Time budget of a search (seconds); a whole turn takes longer, and one without passages is no answer."""
 
+OPEN_S = 5.0
+"""Time-out of each request that opens an index (seconds)."""
+
 WRITE_S = 60.0
 """Time-out of each request that builds an index (seconds)."""
+
+CONNECT_S = 2.0
 
 BULK_BYTES = 5_000_000
 BULK_DOCUMENTS = 1_000
@@ -106,7 +111,8 @@ class OpenSearch:
         self._sleep = sleep
         self._pool = urllib3.PoolManager(maxsize=CONNECTIONS, block=False, retries=False)
         self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="opensearch")
-        self._breaker = Breaker(f"OpenSearch at `{urlsplit(url).netloc}`", budget_s=search_s)
+        self.name = f"OpenSearch at `{urlsplit(url).netloc}`"
+        self._breaker = Breaker(self.name, budget_s=search_s)
 
     def close(self) -> None:
         """Give connections and threads back."""
@@ -127,7 +133,11 @@ class OpenSearch:
             headers = self._sign(method, self._url + path, headers, sent)
         try:
             answer = self._pool.request(
-                method, self._url + path, body=sent, headers=headers, timeout=urllib3.Timeout(total=timeout_s)
+                method,
+                self._url + path,
+                body=sent,
+                headers=headers,
+                timeout=urllib3.Timeout(connect=min(CONNECT_S, timeout_s), total=timeout_s),
             )
         except urllib3.exceptions.HTTPError as error:
             raise NotNow(type(error).__name__) from None
@@ -139,17 +149,17 @@ class OpenSearch:
             raise SearchRefused(f"{method} {path}", answer.status, _reason(answer.data))
         return orjson.loads(answer.data) if answer.data else {}
 
-    def command(self, method: str, path: str, body: object = None) -> Any:
-        """Do what `ask` does, for those who cannot wait and try again.
+    def command(self, method: str, path: str, body: object = None, *, timeout_s: float = WRITE_S) -> Any:
+        """Do what `ask` does, for those who cannot try again.
 
         Raises:
             ServiceUnavailable: it does not answer.
             SearchRefused: it will not do it.
         """
         try:
-            return self.ask(method, path, body)
+            return self.ask(method, path, body, timeout_s=timeout_s)
         except NotNow as error:
-            raise ServiceUnavailable("OpenSearch", str(error)) from error
+            raise ServiceUnavailable(self.name, str(error)) from error
 
     async def search(self, index: str, body: Mapping[str, Any]) -> list[dict[str, Any]] | None:
         """Return the hits, `None` when there is no such index; within the time budget of a search.
@@ -205,7 +215,7 @@ class OpenSearch:
             else:
                 lines = _left(index, lines, answer)
                 if lines and waits == TRIES - 1:
-                    raise ServiceUnavailable("OpenSearch", f"it has no room for {len(lines)} documents")
+                    raise ServiceUnavailable(self.name, f"it has no room for {len(lines)} documents")
             if lines:
                 self._sleep(random.uniform(0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**waits)))
                 waits += 1
@@ -226,7 +236,7 @@ class OpenSearch:
         waited_s = 0.0
         while (seen := self.count(index)) != expected:
             if not self.is_serverless or waited_s >= SEARCHABLE_WITHIN_S:
-                raise ServiceUnavailable("OpenSearch", f"`{index}` shows {seen} of {expected} documents")
+                raise ServiceUnavailable(self.name, f"`{index}` shows {seen} of {expected} documents")
             self._sleep(POLL_S)
             waited_s += POLL_S
 

@@ -8,7 +8,6 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
-from memory.errors import EmbedderMismatch
 from memory.hybrid import CANDIDATES, MOST_TERMS, TITLE_TIMES, KnowledgeMissing
 from memory.onnx import embedder_identity
 from memory.opensearch import Document, Engine, OpenSearch
@@ -39,9 +38,10 @@ FIRST_IN_BOTH = 2 / (RANK_CONSTANT + 1)
 Vectors = NDArray[np.float32]
 
 
-def live_alias(domain: str) -> str:
-    """Return the alias of the knowledge of a domain."""
-    return f"{ALIAS}-{hashlib.sha256(domain.encode()).hexdigest()[:16]}"
+def live_alias(domain: str, embedder: Embeddings) -> str:
+    """Return the alias of a domain's knowledge; an embedder has one of its own."""
+    digest = hashlib.sha256(f"{domain}\x00{embedder_identity(embedder)}".encode())
+    return f"{ALIAS}-{digest.hexdigest()[:16]}"
 
 
 def publish_knowledge(
@@ -59,18 +59,19 @@ def publish_knowledge(
         ServiceUnavailable: OpenSearch does not answer; the old ones go on.
         SearchRefused: it will not take them.
     """
-    identity = embedder_identity(embedder)
-    digest = hashlib.sha256(f"{FORMAT}\x00{identity}\x00{engine}".encode())
+    digest = hashlib.sha256(f"{FORMAT}\x00{engine}".encode())
     for passage in passages:
         digest.update(passage.model_dump_json().encode())
 
+    version = digest.hexdigest()[:16]
+
     def contents() -> Contents:
         dimension = vectors.shape[1] if len(vectors) else len(embedder.embed_query("dimension"))
-        facts = {"format": FORMAT, "embedder": identity, "domain": domain}
+        facts = {"format": FORMAT, "embedder": embedder_identity(embedder), "domain": domain}
         return Contents(_mapping(dimension, engine), _documents(domain, passages, vectors), facts)
 
-    live = live_alias(domain)
-    publish(client, live, f"{live}-{digest.hexdigest()[:16]}", contents)
+    live = live_alias(domain, embedder)
+    publish(client, live, f"{live}-{version}", contents)
 
 
 def _mapping(dimension: int, engine: Engine) -> dict[str, Any]:
@@ -92,25 +93,6 @@ def _documents(domain: str, passages: Sequence[Passage], vectors: Vectors) -> It
         yield Document(hashlib.sha256(passage.passage_id.encode()).hexdigest()[:32], fields)
 
 
-def open_opensearch_knowledge(
-    client: OpenSearch, domain: str, embedder: Embeddings
-) -> "OpenSearchKnowledgeIndex":
-    """Open the knowledge of a domain.
-
-    Raises:
-        KnowledgeMissing: it has not been built.
-        EmbedderMismatch: it was built with another embedder.
-        ServiceUnavailable: OpenSearch does not answer.
-    """
-    live = live_alias(domain)
-    known = about(client, live)
-    if known is None or known.get("format") != FORMAT:
-        raise KnowledgeMissing(live)
-    if known["embedder"] != embedder_identity(embedder):
-        raise EmbedderMismatch(live, known["embedder"], embedder_identity(embedder))
-    return OpenSearchKnowledgeIndex(client, domain, embedder)
-
-
 class OpenSearchKnowledgeIndex:
     """`KnowledgeIndex` of one domain; a rebuild takes its place between two searches."""
 
@@ -118,14 +100,33 @@ class OpenSearchKnowledgeIndex:
         self._client = client
         self._domain = domain
         self._embedder = embedder
+        self._live = live_alias(domain, embedder)
+        self.version = self._live
+        """The index that the last search found something in."""
+
+    def is_there(self) -> bool:
+        """True when it has been built.
+
+        Raises:
+            ServiceUnavailable: OpenSearch does not answer.
+        """
+        return about(self._client, self._live) is not None
 
     async def search(self, query: str, *, k: int) -> list[PassageHit]:
+        """Return passages as the port says.
+
+        Raises:
+            KnowledgeMissing: it has not been built.
+            ServiceUnavailable: OpenSearch does not answer, not in time, or did not lately.
+        """
         if not query.strip():
             return []
         vector = await self._embedder.aembed_query(query)
-        hits = await self._client.search(live_alias(self._domain), self._body(query, vector, k))
+        hits = await self._client.search(self._live, self._body(query, vector, k))
         if hits is None:
-            raise KnowledgeMissing(live_alias(self._domain))
+            raise KnowledgeMissing(self._live)
+        if hits:
+            self.version = hits[0]["_index"]
         found = [
             PassageHit(
                 passage=Passage.model_validate(hit["_source"]["passage"]),

@@ -27,7 +27,7 @@ from memory.arrays import ArrayPatternIndex, PatternIndexBroken, open_pattern_in
 from memory.breaker import ServiceUnavailable
 from memory.errors import EmbedderMismatch, StorageFailed
 from memory.onnx import embedder_identity
-from memory.opensearch import Document, Engine, OpenSearch
+from memory.opensearch import OPEN_S, Document, Engine, OpenSearch
 from memory.opensearch_swap import Contents, about, publish, vector_field
 from memory.ports import FlowMatch
 from memory.records import Pattern, Release
@@ -256,7 +256,7 @@ def _model_file(client: OpenSearch, index: str, name: str) -> bytes:
             "sort": [{"model_part": "asc"}],
             "search_after": [len(found) // PART_BYTES - 1],
         }
-        answer = client.command("POST", f"/{index}/_search", body)
+        answer = client.command("POST", f"/{index}/_search", body, timeout_s=OPEN_S)
         hits = answer["hits"]["hits"] if answer else []
         if not hits:
             return found

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from memory.opensearch import Document, OpenSearch
+from memory.opensearch import OPEN_S, Document, OpenSearch
 
 ABANDONED_MS = 3_600_000
 """Age beyond which an index without an alias is what a broken-off build left (milliseconds)."""
@@ -34,7 +34,7 @@ def publish(client: OpenSearch, live: str, alias: str, contents: Callable[[], Co
         SearchRefused: it will not take the index.
     """
     built = f"{alias}-{secrets.token_hex(4)}"
-    if client.command("GET", f"/_alias/{alias}") is None:
+    if client.command("GET", f"/_alias/{alias}", timeout_s=OPEN_S) is None:
         _build(client, built, contents())
         add = [{"index": built, "alias": name} for name in (alias, live)]
     else:
@@ -49,7 +49,7 @@ def publish(client: OpenSearch, live: str, alias: str, contents: Callable[[], Co
 
 def about(client: OpenSearch, alias: str) -> dict[str, Any] | None:
     """Return what the index says of itself; `None` when there is none that is whole."""
-    for found in (client.command("GET", f"/{alias}/_mapping") or {}).values():
+    for found in (client.command("GET", f"/{alias}/_mapping", timeout_s=OPEN_S) or {}).values():
         return dict(found["mappings"].get("_meta", {}))
     return None
 

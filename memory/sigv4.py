@@ -4,10 +4,24 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from memory.errors import AgentError
 from memory.opensearch import Service, Sign
 
 UNREAD = "x-amz-content-sha256"
 """Header that OpenSearch Serverless refuses requests without."""
+
+
+class CredentialsMissing(AgentError):
+    """Requests are to be signed, and boto3 finds no credentials or no region."""
+
+    code = "memory.credentials_missing"
+    kind = "unavailable"
+
+    def __init__(self, service: str) -> None:
+        super().__init__(
+            f"Requests to `{service}` cannot be signed: boto3 finds no credentials or no region.",
+            fix="Give it a role, `AWS_PROFILE` or `aws sso login`, and set `AWS_REGION`.",
+        )
 
 
 def signer(credentials: Any, *, region: str, service: Service) -> Sign:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore.credentials import Credentials
+from langchain_core.embeddings import Embeddings
 
 from memory.opensearch import OpenSearch, Service
 from memory.opensearch_knowledge import live_alias
@@ -39,13 +40,13 @@ def own_place(client: OpenSearch, domain: str = "pumps") -> Iterator[Place]:
 
 
 @contextmanager
-def own_knowledge(client: OpenSearch) -> Iterator[str]:
+def own_knowledge(client: OpenSearch, embedder: Embeddings) -> Iterator[str]:
     """Make up a domain, and remove its knowledge in the end."""
     domain = f"test-{uuid.uuid4().hex}"
     try:
         yield domain
     finally:
-        remove(client, live_alias(domain))
+        remove(client, live_alias(domain, embedder))
 
 
 def remove(client: OpenSearch, live: str) -> None:

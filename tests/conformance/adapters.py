@@ -20,7 +20,7 @@ from learning.sessions import SOLVED, Sessions, digest_of
 from memory.arrays import open_pattern_index, write_index
 from memory.hybrid import build_index, open_index
 from memory.opensearch import Service
-from memory.opensearch_knowledge import open_opensearch_knowledge, publish_knowledge
+from memory.opensearch_knowledge import OpenSearchKnowledgeIndex, publish_knowledge
 from memory.opensearch_patterns import open_opensearch_patterns, publish_patterns
 from memory.outbox import open_outbox
 from memory.parquet import ParquetLake, open_lake
@@ -127,14 +127,14 @@ def _hybrid_knowledge(folder: Path) -> Iterator[Indexed]:
 
 @contextmanager
 def _opensearch_knowledge(folder: Path) -> Iterator[Indexed]:
-    with own_client("es") as client, own_knowledge(client) as domain:
+    with own_client("es") as client, own_knowledge(client, LetterCounts()) as domain:
 
         def index(passages: Sequence[Passage]) -> KnowledgeIndex:
             build_index(folder, passages, LetterCounts())
             publish_knowledge(
                 client, domain, *open_index(folder, LetterCounts()).contents(), embedder=LetterCounts()
             )
-            return open_opensearch_knowledge(client, domain, LetterCounts())
+            return OpenSearchKnowledgeIndex(client, domain, LetterCounts())
 
         yield index
 
