@@ -26,9 +26,9 @@ INPUT_RULES = (
     "aws_key",
     "password",
     "token",
-    "prompt_injection",
     "credential_request",
     "future_feature",
+    "prompt_injection",
 )
 OUTPUT_RULES = ("sensitive_data", "future_commitment", "competitor_disparagement")
 SECRET_RULES = INPUT_RULES[:4]
@@ -80,9 +80,9 @@ def check_input(text: str, redact: Redact, *, off: Collection[str] = ()) -> list
     """Return the rules that a user's message may break, the gravest first; from `BLOCK_AT` it does."""
     found = [Finding(rule, 1.0) for rule in secrets(text, redact)]
     reading = read(text)
-    found.append(Finding("prompt_injection", suspect_reading(reading).score))
     topics = (CREDENTIAL_REQUEST, FUTURE_FEATURE)
     found += [Finding(rule, 1.0) for rule in broken(topics, reading.text)]
+    found.append(Finding("prompt_injection", suspect_reading(reading).score))
     return [finding for finding in found if finding.rule not in off]
 
 

@@ -14,6 +14,7 @@ from domains.model import Domain
 from graph.state import GraphState
 from memory.checks import without_judgements
 from memory.errors import AgentError
+from memory.fence import fill
 from memory.records import Analysis, Citation, Draft, Verdict
 from memory.text import clip
 
@@ -87,7 +88,8 @@ def model_identity(name: str, domain: Domain) -> str:
 
 def classify_prompt(domain: Domain, message: str) -> str:
     """Return the domain's prompt for classifying; `message` is fenced already."""
-    return domain.prompt("classify").format(
+    return fill(
+        domain.prompt("classify"),
         intents="\n".join(_intent_lines(domain)),
         examples="\n".join(_example_lines(domain)),
         message=message,
@@ -124,7 +126,8 @@ class ModelWriter:
         sources = _sources(state)
         passages = len(state.passages or [])
         profile = state.profile.preferences if state.profile else {}
-        prompt = domain.prompt("write").format(
+        prompt = fill(
+            domain.prompt("write"),
             voice=domain.voice,
             question=fenced(state.query),
             turns="\n".join(f"- {fenced(turn['query'])}" for turn in state.turns),
@@ -157,7 +160,8 @@ class ModelJudge:
         draft = state.draft
         assert draft is not None, "generator runs first"
         rubric = domain.judge.rubric
-        prompt = domain.prompt("judge").format(
+        prompt = fill(
+            domain.prompt("judge"),
             rubric="\n".join(f"- {name}" for name in rubric),
             question=fenced(state.query),
             passages=_numbered(_sources(state)),

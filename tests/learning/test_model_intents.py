@@ -49,9 +49,9 @@ class Answering(GenericFakeChatModel):
     @property
     def texts(self) -> list[str]:
         """The messages of the last prompt, as its fence holds them."""
-        fence = re.search(r"```message\n(.*?)\n```", self._prompts[-1], re.DOTALL)
+        fence = re.search(r"```message (\w+)\n(.*?)\n``` \1", self._prompts[-1], re.DOTALL)
         assert fence
-        return [json.loads(line)["text"] for line in fence[1].split("\n")]
+        return [json.loads(line)["text"] for line in fence[2].split("\n")]
 
 
 class Local:

@@ -1,6 +1,7 @@
 """The skills by a chat model: what is taken from its answer, and what it is told."""
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
@@ -122,7 +123,7 @@ async def test_the_model_is_shown_intents_topics_and_examples() -> None:
 
     assert "- troubleshooting: Something is wrong. (topics: seal)" in model.asked
     assert 'It leaks. -> {"intent": "troubleshooting", "topic": "seal"}' in model.asked
-    assert "```message\nDoes it {leak}?\n```" in model.asked
+    assert re.search(r"```message ([0-9a-f]{16})\nDoes it \{leak\}\?\n``` \1$", model.asked, re.MULTILINE)
 
 
 async def test_each_text_is_asked_for_and_answered_in_order() -> None:
