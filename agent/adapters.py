@@ -4,10 +4,12 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import closing
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from agent.models import make_chat_model, make_embeddings
+from agent.search import open_opensearch
 from agent.settings import Settings
 from memory.errors import AgentError, StorageFailed
 
@@ -60,8 +62,9 @@ async def try_adapters(settings: Settings, *, create: bool = False) -> list[Trie
 
 def adapters(settings: Settings) -> list[Adapter]:
     """Return what the settings choose, in the order of a turn."""
-    chosen = [_state_folder(settings), _model(settings), _embedder(settings), _dynamodb(settings)]
-    chosen += [_bucket(settings), _bus(settings), _valkey(settings)]
+    chosen = [_state_folder(settings), *_models(settings), _embedder(settings), _dynamodb(settings)]
+    chosen += [_bucket(settings), _bus(settings), _opensearch(settings), _knowledge_base(settings)]
+    chosen += [_valkey(settings), _agentcore_memory(settings)]
     return [one for one in chosen if one is not None]
 
 
@@ -92,23 +95,32 @@ def _state_folder(settings: Settings) -> Adapter:
         except OSError as error:
             raise StorageFailed(str(settings.state_dir), error.strerror or "it cannot be written") from None
 
-    holds = ["the journal of events", "session memory", "indexes"]
+    holds = ["the journal of events", "indexes"]
+    holds += ["session memory"] if settings.session_memory == "state" else []
     holds += [] if settings.dynamodb_table_prefix else ["profiles, sessions, releases"]
     holds += [] if settings.lake_bucket else ["the lake"]
-    name = f"state folder {Path(settings.state_dir)}"
+    name = f"state folder {settings.state_dir}"
     return Adapter(name, ", ".join(holds), "state_dir", attempt)
 
 
-def _model(settings: Settings) -> Adapter | None:
-    if settings.model == "local":
-        return None
+def _models(settings: Settings) -> list[Adapter]:
+    """Return the chat models; a call of each costs money."""
+    named = {settings.model: "model"} | dict.fromkeys(settings.model_fallbacks, "model_fallbacks")
 
-    def attempt() -> None:
-        model = make_chat_model(settings.model, settings)
-        if model is not None:
-            model.invoke("ping")
+    def tried(name: str) -> Try:
+        def attempt() -> None:
+            model = make_chat_model(name, settings)
+            if model is not None:
+                model.invoke("ping")
 
-    return Adapter(f"chat model {settings.model}", "classifies, writes, judges", "model", attempt, costs=True)
+        return attempt
+
+    holds = "classifies, writes, judges"
+    return [
+        Adapter(f"chat model {name}", holds, setting, tried(name), costs=True)
+        for name, setting in named.items()
+        if name != "local"
+    ]
 
 
 def _embedder(settings: Settings) -> Adapter:
@@ -192,6 +204,48 @@ def _bus(settings: Settings) -> Adapter | None:
     )
 
 
+def _opensearch(settings: Settings) -> Adapter | None:
+    if settings.opensearch_url is None:
+        return None
+
+    def attempt() -> None:
+        client = open_opensearch(settings)
+        if client is not None:
+            with closing(client):
+                client.command("GET", "/_cat/aliases?format=json", timeout_s=READ_S)
+
+    return Adapter(
+        f"OpenSearch {urlsplit(settings.opensearch_url).netloc}",
+        "patterns, knowledge",
+        "opensearch_url",
+        attempt,
+    )
+
+
+def _knowledge_base(settings: Settings) -> Adapter | None:
+    known = settings.knowledge_base_id
+    if known is None:
+        return None
+    client = _Client("bedrock-agent-runtime")
+
+    def attempt() -> None:
+        client().retrieve(knowledgeBaseId=known, retrievalQuery={"text": "ping"})
+
+    return Adapter(f"knowledge base {known}", "knowledge", "knowledge_base_id", attempt, costs=True)
+
+
+def _agentcore_memory(settings: Settings) -> Adapter | None:
+    known = settings.agentcore_memory_id
+    if settings.session_memory != "agentcore" or known is None:
+        return None
+    client = _Client("bedrock-agentcore")
+
+    def attempt() -> None:
+        client().list_actors(memoryId=known, maxResults=1)
+
+    return Adapter(f"AgentCore Memory {known}", "session memory", "agentcore_memory_id", attempt)
+
+
 def _valkey(settings: Settings) -> Adapter | None:
     if settings.redis_url is None:
         return None
@@ -201,7 +255,9 @@ def _valkey(settings: Settings) -> Adapter | None:
     client = Valkey.from_url(url, socket_connect_timeout=CONNECT_S, socket_timeout=READ_S)
     at = client.connection_pool.connection_kwargs
     name = f"Valkey {at.get('host', 'localhost')}:{at.get('port', 6379)}"
-    return Adapter(name, "what searches found, for a day", "redis_url", client.ping)
+    holds = "what searches found, for a day"
+    holds += ", session memory" if settings.session_memory == "valkey" else ""
+    return Adapter(name, holds, "redis_url", client.ping)
 
 
 class _Client:

@@ -90,15 +90,16 @@ def test_what_does_not_work_says_so_with_the_fix_and_the_status(
     assert "secret" not in text + json_text
 
 
-@pytest.mark.services("dynamodb", "aws", "redis")
+@pytest.mark.services("dynamodb", "aws", "redis", "opensearch")
 async def test_what_is_missing_is_made_and_then_all_works(
-    tmp_path: Path, name: str, aws_url: str, redis_url: str
+    tmp_path: Path, name: str, opensearch_url: str, redis_url: str
 ) -> None:
     settings = Settings(
         state_dir=tmp_path,
         dynamodb_table_prefix=name,
         lake_bucket=name,
         event_bus=name,
+        opensearch_url=opensearch_url,
         redis_url=redis_url,
     )
     before = {one.name: one for one in await try_adapters(settings)}
@@ -109,7 +110,7 @@ async def test_what_is_missing_is_made_and_then_all_works(
     assert {one.name for one in before.values() if not one.works} == missing
     assert all("--create" in before[one].fix for one in missing)
     assert [one for one in [*made, *again] if not one.works] == []
-    assert len(made) == len(adapters(settings)) == 6
+    assert len(made) == len(adapters(settings)) == 7
     assert {f"{name}-{table.name}" for table in TABLES} <= set(
         boto3.client("dynamodb").list_tables()["TableNames"]
     )
@@ -132,3 +133,22 @@ async def test_what_is_missing_is_made_and_then_all_works(
 )
 def test_every_kind_of_failure_has_a_next_step(error: Any, fix: str) -> None:
     assert fix in explain(error, "lake_bucket")[1]
+
+
+def test_the_page_about_aws_tells_of_every_setting_that_chooses_an_adapter() -> None:
+    every = Settings(
+        model="bedrock:a",
+        model_fallbacks=("bedrock:b",),
+        embedder="bedrock:c",
+        dynamodb_table_prefix="p",
+        lake_bucket="b",
+        event_bus="e",
+        opensearch_url="https://host",
+        knowledge_base_id="K",
+        redis_url="redis://host",
+    )
+    page = (Path(__file__).parents[2] / "docs" / "aws.md").read_text("utf-8")
+
+    chosen = {one.setting for one in adapters(every)}
+    assert len(chosen) == 10
+    assert {setting for setting in chosen if f"`{setting}`" not in page} == set()
