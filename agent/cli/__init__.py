@@ -15,6 +15,7 @@ from agent.cli import (
     events,
     feedback,
     flows,
+    forget,
     graph,
     guidance,
     importing,
@@ -82,6 +83,7 @@ app.add_typer(models.app, rich_help_panel="Learn", context_settings=HELP)
 app.add_typer(domain.app, rich_help_panel="Teach", context_settings=HELP)
 app.add_typer(knowledge.app, rich_help_panel="Teach", context_settings=HELP)
 app.add_typer(config.app, rich_help_panel="Set up", context_settings=HELP)
+app.command("forget", rich_help_panel="Set up")(forget.forget)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

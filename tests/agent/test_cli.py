@@ -117,6 +117,7 @@ Teach:
 
 Set up:
   config     See the settings, and try what they choose.
+  forget     Erase a person: profile, session memory, traces and lake.
 """)
 
 
