@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
 from weakref import WeakValueDictionary
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
 
+from agent.sessions import CompletionReason, completion_event, feedback_event, open_session
 from agent.settings import Settings
 from domains.loader import domain_names
 from graph.run import TurnGraph, run_turn, thread_id
@@ -31,7 +31,6 @@ from learning.reports import LearnPreview, LearnReport
 from learning.sessions import Sessions
 from learning.trials import read_turns, trials
 from memory.errors import AgentError, StorageFailed
-from memory.ids import make_event_id
 from memory.onnx import embedder_identity
 from memory.outbox import SqliteOutbox
 from memory.parquet import ParquetLake
@@ -39,8 +38,6 @@ from memory.ports import PatternIndex, Registry, Store
 from memory.publisher import Publisher
 from memory.records import (
     Conversation,
-    FeedbackGiven,
-    SessionCompleted,
     SessionEvent,
     Suggestion,
     TurnFinished,
@@ -49,7 +46,6 @@ from memory.redact import user_key
 from memory.turns import StreamEvent, TurnReply, TurnRequest
 
 LOG = logging.getLogger(__name__)
-CompletionReason = Literal["client", "idle", "shutdown"]
 
 FLUSH_S = 2.0
 """How often a server moves events to the lake (seconds): one file a flush, not one a session."""
@@ -126,9 +122,7 @@ class Runtime:
         services = await parts.services(request.domain, request.tenant)
         conversations = parts.store.conversations(request.tenant)
         async with self._session(request.tenant, user, request.session_id):
-            known = await conversations.open(
-                request.session_id, user=user, domain=request.domain, at=parts.now()
-            )
+            known, degraded = await open_session(conversations, request, user=user, at=parts.now())
             reply = await run_turn(
                 parts.graph,
                 replace(services, redact=parts.redactor(thread_id(request.tenant, user, request.session_id))),
@@ -138,6 +132,7 @@ class Runtime:
                 sink=parts.outbox,
                 now=parts.now,
                 emit=emit,
+                degraded=degraded,
             )
             if reply.turn > known.turns:
                 await self._note_turn(request, user, reply.turn)
@@ -186,14 +181,9 @@ class Runtime:
         parts = self._parts
         key = user_key(tenant, user)
         known = await parts.store.conversations(tenant).get(session_id, user=key)
-        event = FeedbackGiven(
-            event_id=make_event_id(session_id, f"feedback:{request_id}", known.turns, 0),
-            session_id=session_id,
-            tenant=tenant,
-            domain=known.domain,
-            user=key,
-            turn=known.turns,
-            seq=0,
+        event = feedback_event(
+            known,
+            request_id=request_id,
             at=parts.now(),
             rating=rating,
             resolved=resolved,
@@ -216,19 +206,7 @@ class Runtime:
         if known.completed:
             return False
         parts = self._parts
-        event = SessionCompleted(
-            # with the time of the last turn: a folder restored from yesterday counts the same turns again
-            event_id=make_event_id(known.session_id, f"completed:{known.last_at}", known.turns, 0),
-            session_id=known.session_id,
-            tenant=known.tenant,
-            domain=known.domain,
-            user=known.user,
-            turn=0,
-            seq=known.turns,
-            at=parts.now(),
-            reason=reason,
-            turns=known.turns,
-        )
+        event = completion_event(known, reason, at=parts.now())
         # first the event, then the mark: killed in between, it is written again under the same id
         await parts.outbox.append([event])
         self._touched.discard((known.tenant, known.session_id))

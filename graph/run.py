@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -36,10 +36,12 @@ async def run_turn(
     sink: EventSink,
     now: Callable[[], datetime],
     emit: Callable[[StreamEvent], None] | None = None,
+    degraded: Sequence[str] = (),
 ) -> TurnReply:
     """Answer one request; whatever fails, there is a reply, and its events are durable before it leaves.
 
-    `user` is the key of the verified user, `turn` counts from 1 within the session.
+    `user` is the key of the verified user, `turn` counts from 1 within the session; `degraded` is what had
+    to be replaced before the turn began.
     """
     log = TurnLog(
         session_id=request.session_id,
@@ -53,6 +55,7 @@ async def run_turn(
         redact=services.redact,
         emit=emit,
     )
+    log.degraded.extend(degraded)
     log.send("start", {"session_id": request.session_id, "request_id": request.request_id, "turn": turn})
     log.add(TurnStarted, query=services.redact(request.query), request_id=request.request_id)
     limits = services.domain.limits
