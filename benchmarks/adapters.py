@@ -7,6 +7,7 @@ import importlib
 import sys
 
 SECTIONS = {
+    "journal": "benchmarks.adapters_journal",
     "opensearch": "benchmarks.adapters_opensearch",
 }
 
