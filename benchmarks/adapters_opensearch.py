@@ -29,7 +29,8 @@ P50_MS, P99_MS, RECALL = 15.0, 60.0, 0.95
 WORDS = (
     "alarm vibration bearing oil pressure leak pump turbine compressor restart diagnose repair replace filter"
     " price order delivery invoice refund upgrade contract license training safety permit maintenance"
-    " schedule sensor calibration firmware network login password export report dashboard forecast anomaly cost budget"
+    " schedule sensor calibration firmware network login password export report dashboard forecast anomaly"
+    " cost budget"
 ).split()
 
 Vectors = NDArray[np.float32]
@@ -126,8 +127,7 @@ def _search(
     ok = p50 <= P50_MS and p99 <= P99_MS and recall >= RECALL
     print(
         f"  k-NN, k={K}, filter passes {len(places):,} of {PATTERNS:,}: p50 {p50:.1f} ms "
-        f"(goal {P50_MS:.0f}), p99 {p99:.1f} ms (goal {P99_MS:.0f}), recall@{K} {recall:.3f} (goal {RECALL})  "
-        f"{'ok' if ok else 'MISSED'}"
+XX if ok else 'MISSED'}"
     )
 
 
