@@ -1,20 +1,115 @@
-"""Session memory on a laptop: LangGraph's SQLite checkpointer, kept small."""
+"""Session memory: LangGraph's own checkpointers, in the state folder (kept small) or on AWS."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import aiosqlite
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from agent.settings import Settings, SettingsInvalid
 from memory.errors import StorageFailed
+
+Needed = TypeVar("Needed")
 
 KEEP_CHECKPOINTS = 2
 """Checkpoints kept of a session: the last one, and the one before it in case that one is damaged."""
 
-
 FREED_PAGES = 50
 """Pages given back to the disk with each trim."""
+
+KEEP_S = 30 * 86_400
+"""How long a session is kept in DynamoDB or Valkey after its last turn (seconds)."""
+
+CONNECT_S, READ_S = 1.0, 2.0
+"""Bounds of one call to a service (seconds): a turn that waits for its past is no longer prompt."""
+
+
+class SessionMemory(NamedTuple):
+    """A checkpointer and what keeps it small."""
+
+    saver: BaseCheckpointSaver[Any]
+    trim: Callable[[str], Awaitable[None]]
+    """Drops all but the last checkpoints of a thread, where time does not."""
+
+
+async def open_session_memory(settings: Settings, stack: AsyncExitStack) -> SessionMemory:
+    """Open the checkpointer that the settings choose; `stack` closes it. Services are not asked yet.
+
+    Raises:
+        SettingsInvalid: the setting that it needs besides is missing.
+        StorageFailed: the file in the state folder cannot be used.
+    """
+    if settings.session_memory == "dynamodb":
+        prefix = _needed(settings.dynamodb_table_prefix, "dynamodb_table_prefix", settings)
+        return SessionMemory(_open_dynamodb(prefix), _expires)
+    if settings.session_memory == "valkey":
+        url = _needed(settings.redis_url, "redis_url", settings).get_secret_value()
+        return SessionMemory(_open_valkey(url, stack), _expires)
+    if settings.session_memory == "agentcore":
+        memory_id = _needed(settings.agentcore_memory_id, "agentcore_memory_id", settings)
+        return SessionMemory(_open_agentcore(memory_id), _expires)
+    saver = await open_checkpoints(settings.state_dir / "sessions.sqlite", stack)
+    return SessionMemory(saver, partial(trim_checkpoints, saver))
+
+
+def _needed(value: Needed | None, name: str, settings: Settings) -> Needed:
+    if value is None:
+        problem = f"it is `{settings.session_memory}`, and `{name}` is not set"
+        raise SettingsInvalid(
+            "`session_memory`", problem, fix=f"Set `{name}` too; docs/settings.md says how."
+        )
+    return value
+
+
+async def _expires(_: str) -> None:
+    """Leave it to the time to live."""
+
+
+def _serializer() -> JsonPlusSerializer:
+    """Return what reads stored rows: the state is JSON-plain, so nothing but plain values may come out."""
+    return JsonPlusSerializer(allowed_msgpack_modules=None)
+
+
+def _client_config() -> Any:
+    from botocore.config import Config
+
+    retries = {"mode": "standard", "total_max_attempts": 2}
+    return Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries=retries)
+
+
+def _open_dynamodb(prefix: str) -> Any:
+    from langgraph_checkpoint_aws import DynamoDBSaver
+
+    from memory.dynamodb_tables import CHECKPOINTS
+
+    saver: Any = DynamoDBSaver(
+        f"{prefix}-{CHECKPOINTS.name}", boto_config=_client_config(), ttl_seconds=KEEP_S
+    )
+    saver.serializer.serde = _serializer()  # it takes none when it is made
+    return saver
+
+
+def _open_valkey(url: str, stack: AsyncExitStack) -> Any:
+    from langgraph_checkpoint_aws import AsyncValkeySaver
+    from valkey.asyncio import Valkey
+
+    client = Valkey.from_url(url, socket_connect_timeout=CONNECT_S, socket_timeout=READ_S)
+    stack.push_async_callback(client.aclose)
+    return AsyncValkeySaver(client, ttl=KEEP_S, serde=_serializer())
+
+
+def _open_agentcore(memory_id: str) -> Any:
+    from langgraph_checkpoint_aws import AgentCoreMemorySaver
+
+    # a snapshot is written once and read with two calls; the older format asks more with every turn
+    return AgentCoreMemorySaver(
+        memory_id, checkpoint_format="snapshot", serde=_serializer(), max_retries=2, config=_client_config()
+    )
 
 
 async def open_checkpoints(file: Path, stack: AsyncExitStack) -> AsyncSqliteSaver:
@@ -32,8 +127,7 @@ async def open_checkpoints(file: Path, stack: AsyncExitStack) -> AsyncSqliteSave
         # a lost checkpoint costs the context of one turn, an fsync a turn costs everybody milliseconds
         await connection.execute("PRAGMA synchronous=NORMAL")
         await connection.execute("PRAGMA busy_timeout=5000")
-        # the state is JSON-plain, so nothing but plain values may come out of a stored row
-        saver = AsyncSqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        saver = AsyncSqliteSaver(connection, serde=_serializer())
         await saver.setup()
     except aiosqlite.Error as error:
         raise StorageFailed(str(file), str(error)) from None

@@ -14,6 +14,7 @@ from langchain_core.language_models import BaseChatModel
 from agent.sessions import CompletionReason, completion_event, feedback_event, open_session
 from agent.settings import Settings
 from domains.loader import domain_names
+from graph.remembering import session_memory_breaker
 from graph.run import TurnGraph, run_turn, thread_id
 from graph.state import Services
 from learning.datasets import ModelKind, TrainingData
@@ -103,6 +104,7 @@ class Runtime:
         self._stack = stack
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._running = 0
+        self._memory = session_memory_breaker()
         self._touched: set[tuple[str, str]] = set()
         self._background: list[asyncio.Task[None]] = []
 
@@ -132,6 +134,7 @@ class Runtime:
                 sink=parts.outbox,
                 now=parts.now,
                 emit=emit,
+                memory=self._memory,
                 degraded=degraded,
             )
             if reply.turn > known.turns:

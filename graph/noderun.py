@@ -97,7 +97,7 @@ async def _attempt(
             if not (again and await budget.retry()):
                 break
         if follower is not None:
-            context.log.degraded.append(f"{name}: {_kind(failure)}, {follower.name}")
+            context.log.degraded.append(f"{name}: {kind_of(failure)}, {follower.name}")
             if is_transient(failure) or isinstance(failure, ServiceUnavailable):
                 budget.give_up(skills.name)
     return None
@@ -128,7 +128,7 @@ async def _try(
             update = await behind(breaker, run)
         error = None
     except Exception as failure:  # noqa: BLE001  whatever a skill does, the turn must end in a reply
-        error = _kind(failure)
+        error = kind_of(failure)
         return {}, failure
     else:
         return update, None
@@ -137,7 +137,7 @@ async def _try(
         attempts.append(Attempt(skill=role, duration_ms=duration_ms, error=error))
 
 
-def _kind(failure: Exception) -> str:
+def kind_of(failure: Exception) -> str:
     """Name the failure without its text, which may hold what must not be stored."""
     if is_timeout(failure):
         return "timeout"

@@ -8,13 +8,16 @@ from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Durability
 
 from graph.build import most_steps
 from graph.modelcalls import ModelCallRecorder
 from graph.noderun import NodeFailed
+from graph.remembering import remembering, session_memory_breaker
 from graph.retries import RetryBudget
 from graph.state import Channels, GraphContext, GraphState, Services
 from graph.turnlog import TurnLog
+from memory.breaker import Breaker
 from memory.errors import StorageFailed
 from memory.ports import EventSink
 from memory.records import Guidance, GuidanceGiven, TurnFinished, TurnStarted
@@ -36,6 +39,7 @@ async def run_turn(
     sink: EventSink,
     now: Callable[[], datetime],
     emit: Callable[[StreamEvent], None] | None = None,
+    memory: Breaker | None = None,
     degraded: Sequence[str] = (),
 ) -> TurnReply:
     """Answer one request; whatever fails, there is a reply, and its events are durable before it leaves.
@@ -72,7 +76,7 @@ async def run_turn(
         log=log,
         budget=RetryBudget(turn_s=limits.turn_s, retries=limits.retries),
     )
-    state = await _invoke(graph, context, request)
+    state = await _invoke(graph, context, request, memory or session_memory_breaker())
     if repeated := _repeated(state, request, log):
         return repeated
     reply = _form_reply(state, context, request, turn)
@@ -82,12 +86,17 @@ async def run_turn(
     return reply
 
 
-async def _invoke(graph: TurnGraph, context: GraphContext, request: TurnRequest) -> dict[str, Any]:
+async def _invoke(
+    graph: TurnGraph, context: GraphContext, request: TurnRequest, memory: Breaker
+) -> dict[str, Any]:
     """Run the graph within the turn's deadline; return the state, or as much of it as was reached."""
     services, log = context.services, context.log
     domain = services.domain
     config: RunnableConfig = {
-        "configurable": {"thread_id": thread_id(request.tenant, context.user, request.session_id)},
+        "configurable": {
+            "thread_id": thread_id(request.tenant, context.user, request.session_id),
+            "actor_id": context.user,  # AgentCore Memory keeps sessions by actor
+        },
         # LangGraph takes a run id seen before on this thread as a resumption, so nothing is applied twice
         "metadata": {"run_id": request.request_id},
         "recursion_limit": most_steps(domain.judge.revise_at_most),
@@ -95,10 +104,15 @@ async def _invoke(graph: TurnGraph, context: GraphContext, request: TurnRequest)
     if services.primary is not services.local:
         config["callbacks"] = [ModelCallRecorder(log)]
     given = {"turn": GraphState(flow=request.flow)} if request.flow and context.turn == 1 else {"turn": None}
+
+    async def run(graph: TurnGraph) -> dict[str, Any]:
+        once: Durability | None = "exit" if graph.checkpointer else None
+        end = await graph.ainvoke(cast(Any, given), config, context=context, durability=once)
+        return vars(end["turn"]) if end.get("turn") else dict(end["session"])
+
     try:
         async with asyncio.timeout(domain.limits.turn_s):
-            end = await graph.ainvoke(cast(Any, given), config, context=context, durability="exit")
-            return vars(end["turn"]) if end.get("turn") else dict(end["session"])
+            return await remembering(run, graph, log, memory)
     except TimeoutError:
         log.degraded.append("turn: timeout")
     except NodeFailed:

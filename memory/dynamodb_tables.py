@@ -23,6 +23,8 @@ class Table(NamedTuple):
     sort: str | None = None
     indexes: tuple[Index, ...] = ()
     expires: bool = False
+    expires_at: str = EXPIRES
+    """Attribute with the time to live, where it is not ours to name."""
 
 
 PROFILES = Table("profiles", "user_id")
@@ -36,7 +38,10 @@ RELEASES = Table("releases", "domain", "entry")
 PATTERNS = Table(
     "patterns", "domain", "pattern_id", indexes=(Index("frequency-index", "domain", "frequency", "N"),)
 )
-TABLES = (PROFILES, CONVERSATIONS, RELEASES, PATTERNS)
+CHECKPOINTS = Table("checkpoints", "PK", "SK", expires=True, expires_at="ttl")
+"""As LangGraph's `DynamoDBSaver` wants it."""
+
+TABLES = (PROFILES, CONVERSATIONS, RELEASES, PATTERNS, CHECKPOINTS)
 
 
 def create_table_request(table: Table, prefix: str) -> dict[str, Any]:
@@ -77,7 +82,7 @@ def create_tables(client: Any, prefix: str) -> list[str]:
         if table.expires:
             client.update_time_to_live(
                 TableName=request["TableName"],
-                TimeToLiveSpecification={"Enabled": True, "AttributeName": EXPIRES},
+                TimeToLiveSpecification={"Enabled": True, "AttributeName": table.expires_at},
             )
         made.append(request["TableName"])
     return made

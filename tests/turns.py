@@ -13,6 +13,7 @@ from domains.model import Domain
 from graph.build import build_graph
 from graph.run import TurnGraph, run_turn
 from graph.state import GraphState, Services, Skills
+from memory.breaker import Breaker
 from memory.outbox import SqliteOutbox, open_outbox
 from memory.ports import FlowMatch
 from memory.records import Analysis, Passage, PassageHit, Pattern, SessionEvent, Suggestion
@@ -129,6 +130,7 @@ class Bench:
     streamed: list[StreamEvent] = field(default_factory=list)
     clock: datetime = START
     turns: dict[str, int] = field(default_factory=dict)
+    memory: Breaker | None = None
 
     async def ask(
         self, query: str, *, session: str = "session-1", user: str = "ann", request: str | None = None
@@ -148,6 +150,7 @@ class Bench:
             sink=self.outbox,
             now=self.now,
             emit=self.streamed.append,
+            memory=self.memory,
         )
         self.turns[session] = reply.turn
         return reply
