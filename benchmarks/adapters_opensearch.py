@@ -127,7 +127,8 @@ def _search(
     ok = p50 <= P50_MS and p99 <= P99_MS and recall >= RECALL
     print(
         f"  k-NN, k={K}, filter passes {len(places):,} of {PATTERNS:,}: p50 {p50:.1f} ms "
-XX if ok else 'MISSED'}"
+        f"(goal {P50_MS:.0f}), p99 {p99:.1f} ms (goal {P99_MS:.0f}), recall@{K} {recall:.3f} "
+        f"(goal {RECALL})  {'ok' if ok else 'MISSED'}"
     )
 
 
