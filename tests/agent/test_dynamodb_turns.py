@@ -12,6 +12,7 @@ from agent.runtime import Runtime
 from agent.settings import Settings
 from agent.wiring import open_runtime
 from domains.loader import new_domain
+from learning.recorded import RecordedSession, recorded_events
 from memory.breaker import Breaker
 from memory.dynamodb import open_tables
 from memory.dynamodb_store import DynamoStore
@@ -82,7 +83,7 @@ async def test_a_turn_makes_four_calls_at_most(runtime: Runtime, calls: list[str
     await ask(runtime)
     first = list(calls)
     calls.clear()
-    await ask(runtime, "It worked yesterday and now it fails.")
+    await ask(runtime)
 
     assert sorted(calls) == ["GetItem", "PutItem", "PutItem", "UpdateItem"]
     assert len(calls) <= MOST_CALLS
@@ -150,3 +151,31 @@ async def test_a_process_that_starts_while_it_is_down_answers_too(runtime: Runti
     assert [first.turn, second.turn] == [1, 2]
     with pytest.raises(SessionForeign):
         await ask(runtime, user="bob")
+
+
+async def test_what_was_learned_is_published_as_items_and_what_is_gone_is_taken_away(
+    runtime: Runtime, prefix: str
+) -> None:
+    other = DynamoStore(open_tables(prefix)).patterns("local")
+    await other.replace("shop", [{"pattern_id": "p-old", "frequency": 7}])
+    sessions = [
+        RecordedSession(session_id=f"old-{n}", user_id=f"u-{n % 9}", labels=["troubleshooting", "how_to"])
+        for n in range(60)
+    ]
+    await runtime.replay(
+        [event for one in sessions for event in recorded_events(one, tenant="local", domain="shop")]
+    )
+
+    report = await runtime.learn("shop", lambda *told: None)
+
+    items = await other.most_frequent("shop", limit=100)
+    assert len(items) == report.patterns > 0
+    assert "p-old" not in {item["pattern_id"] for item in items}
+    assert items[0]["sequence"] == [
+        {"intent": "troubleshooting", "topic": None},
+        {"intent": "how_to", "topic": None},
+    ]
+    assert items[0]["frequency"] == 50, "the low end of its bucket, which tells nobody of one more session"
+    live = await DynamoStore(open_tables(prefix)).registry("local").live("shop")
+    assert live is not None
+    assert live.release_id == report.release_id

@@ -4,6 +4,7 @@ import asyncio
 import sys
 import tempfile
 import uuid
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import typer
 
 from agent.adapters import try_adapters
 from agent.demo import run_demo
+from agent.search import open_opensearch
 from agent.settings import Settings
 from memory.records import Guidance
 from memory.turns import TurnReply
@@ -27,6 +29,8 @@ def settings_on_services(folder: Path, name: str) -> Settings:
         dynamodb_table_prefix=name,
         lake_bucket=name,
         event_bus=name,
+        opensearch_url=environment()[ADDRESS["opensearch"]],
+        session_memory="dynamodb",
         redis_url=environment()[ADDRESS["redis"]],
     )
 
@@ -53,7 +57,8 @@ def suggestions(reply: TurnReply) -> list[Any]:
 
 def where_it_lies(settings: Settings, queue: str) -> list[str]:
     """Return a line for each place, counted there."""
-    return [*_tables(settings), _objects(settings), _announced(settings, queue), _cached(settings)]
+    elsewhere = [_objects(settings), _announced(settings, queue), _cached(settings)]
+    return [*_tables(settings), *elsewhere, *_indexes(settings)]
 
 
 def _tables(settings: Settings) -> list[str]:
@@ -88,6 +93,17 @@ def _cached(settings: Settings) -> str:
     with Valkey.from_url(settings.redis_url.get_secret_value()) as client:
         keys = sum(1 for _ in client.scan_iter("slipstream:*"))
     return f"{'searches':<14} {keys:>6} keys     Valkey, for a day"
+
+
+def _indexes(settings: Settings) -> list[str]:
+    client = open_opensearch(settings)
+    assert client is not None
+    with closing(client):
+        found = client.command("GET", "/_cat/indices/session-*?format=json&h=index,docs.count&s=index")
+    where = f"OpenSearch {settings.opensearch_url}"
+    return [
+        f"{'index':<14} {int(one['docs.count']):>6} docs     {where}/{one['index'][:40]}…" for one in found
+    ]
 
 
 async def main(folder: Path) -> int:
