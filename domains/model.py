@@ -102,6 +102,10 @@ class EntitySpec(Written):
             return found.upper()
         return self._values_by_spelling.get(found.lower()) or self._value_without_case(found)
 
+    def blank(self, text: str) -> tuple[str, int]:
+        """Return `text` without the things that it names, and how many these are (count)."""
+        return self._finder.subn(" ", text)
+
     def _value_without_case(self, found: str) -> str | None:
         """Look up letters that match without case and yet differ in lower case, such as the dotless i."""
         spellings = self._values_by_spelling.items()

@@ -29,15 +29,32 @@ POSITIVE = frozenset(
 )
 JOINED = re.compile(r"\b(?:and|or|but|if|when|while|unless|after)\b", re.IGNORECASE)
 VAGUE = frozenset(
-    terms("thing stuff problem issue something somehow help weird again broken wrong work happen bad")
+    terms(
+        "thing stuff item part problem issue trouble matter case error fault something somehow everything "
+        "anything nothing someone help assist support need want wish try check look fix solve answer explain "
+        "tell know understand idea question info information detail advice more work happen fail break "
+        "broken broke slow wrong bad odd weird strange confusing good okay fine normal usual same again new "
+        "now today yesterday tomorrow morning side number value result hello hi hey thanks please urgent "
+        "urgently asap quick quickly soon make"
+    )
 )
 """Words that name no subject: a message of these alone is unclear."""
+
+QUESTION = re.compile(r"\b(?:how|why|when|where|which|who|reason|cause|what(?! about))\b", re.IGNORECASE)
+"""What asks for something in particular; "what about" and "can you" do not."""
 
 CLEAR_WORDS = 4
 """Words of substance from which a message is as clear as can be."""
 
 LITTLE = 2
 """With more words of substance a message has a subject, whatever the classifier makes of it."""
+
+FOREIGN = 0.5
+"""Probability of being none of the intents from which a message is taken for foreign."""
+
+Doubt = Literal["nothing", "wish", "intent"]
+"""Why a message is unclear: it names nothing; it names a thing and not what is wanted of it; two intents are
+about as likely."""
 
 
 async def query_analyzer(state: GraphState, context: GraphContext) -> GraphUpdate:
@@ -47,21 +64,26 @@ async def query_analyzer(state: GraphState, context: GraphContext) -> GraphUpdat
     if state.turns and _is_follow_up(text):
         text = f"{state.turns[-1]['query']} {text}"
     [guess] = await context.skills.classifier.classify([text])
-    subject = [term for term in terms(text) if term not in VAGUE]
-    analysis = guess.model_copy(
-        update={
-            "entities": _entities(domain, text),
-            "sentiment": _sentiment(state.query),
-            "complexity": _complexity(state.query),
-            "clarity": min(1.0, len(subject) / CLEAR_WORDS),
-            "asks_for_person": PERSON.search(state.query) is not None,
-        }
-    )
+    analysis = understand(guess, state.query, text, domain)
+    doubt = find_doubt(analysis, text, domain)
     return {
         "analysis": analysis,
-        "is_unclear": _is_unclear(analysis, len(subject), domain),
+        "is_unclear": analysis.asks_for_person or doubt is not None,
         "classified_by": context.skills.classifier.identity,
     }
+
+
+def understand(guess: Analysis, query: str, text: str, domain: Domain) -> Analysis:
+    """Complete what the classifier said of `text`, which is the `query` with what it follows."""
+    return guess.model_copy(
+        update={
+            "entities": _entities(domain, text),
+            "sentiment": _sentiment(query),
+            "complexity": _complexity(query),
+            "clarity": min(1.0, sum(_substance(text, domain)) / CLEAR_WORDS),
+            "asks_for_person": PERSON.search(query) is not None,
+        }
+    )
 
 
 def _is_follow_up(text: str) -> bool:
@@ -87,11 +109,33 @@ def _complexity(text: str) -> float:
     return min(1.0, words / 80 + parts / 6)
 
 
-def _is_unclear(analysis: Analysis, subject: int, domain: Domain) -> bool:
-    """Unclear: nothing to go by, or little to go by and the intent in doubt."""
-    if analysis.asks_for_person or subject == 0:
-        return True
-    if analysis.entities or subject > LITTLE:
-        return False
+def _substance(text: str, domain: Domain) -> tuple[int, int]:
+    """Return how many things a message names, and how many words say something about them (counts).
+
+    What the title of the domain names is a thing too: all messages are about it, so alone it says nothing.
+    """
+    rest, things = text, 0
+    for spec in domain.entities.values():
+        rest, found = spec.blank(rest)
+        things += found
+    title = set(terms(domain.title))
+    said = [term for term in terms(rest) if term not in VAGUE]
+    return things + sum(term in title for term in said), sum(term not in title for term in said)
+
+
+def find_doubt(analysis: Analysis, text: str, domain: Domain) -> Doubt | None:
+    """Say why a message cannot be answered yet; `None` when it can.
+
+    One can be answered that names a thing and says something about it, or that says enough without one.
+    """
+    things, words = _substance(text, domain)
+    if things + words == 0:
+        return "nothing"
     clarify = domain.clarify
-    return analysis.intent_confidence < clarify.min_confidence or analysis.margin < clarify.min_margin
+    unsure = analysis.intent_confidence < clarify.min_confidence or analysis.margin < clarify.min_margin
+    if things + words == 1 or words == 0:
+        asks = things > 1 or QUESTION.search(text)
+        return "wish" if unsure or not asks else None
+    if things or words > LITTLE or analysis.outside > FOREIGN:  # what is foreign is refused, not asked about
+        return None
+    return "intent" if unsure else None

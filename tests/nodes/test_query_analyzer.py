@@ -127,7 +127,7 @@ async def test_a_subject_makes_a_message_clear_whatever_the_classifier_doubts(te
 
 
 async def test_clarity_grows_with_the_words_of_substance() -> None:
-    clarity = [(await analyze(text)).clarity for text in ("help", "valve", "valve leaks oil at night")]
+    clarity = [(await analyze(text)).clarity for text in ("help", "valve", "valve leaks oil into tank")]
 
     assert clarity == [0.0, 0.25, 1.0]
 
