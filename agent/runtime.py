@@ -17,10 +17,12 @@ from domains.loader import domain_names
 from graph.remembering import session_memory_breaker
 from graph.run import TurnGraph, run_turn, thread_id
 from graph.state import Services
+from learning import feedback
 from learning.datasets import ModelKind, TrainingData
 from learning.demotion import Decisions, load_decisions, put_back, store_decisions
 from learning.effect import EffectReport, measure
 from learning.evidence import sessions_with
+from learning.feedback import FeedbackReport
 from learning.findings import FlowReport
 from learning.flows import analyse, between
 from learning.intents import BatchClassifier
@@ -406,6 +408,16 @@ class Runtime:
         found = await asyncio.to_thread(analyse, chosen, domain)
         on_progress("flows", 1, 1, f"{len(found.dead_ends)} dead ends")
         return found
+
+    async def feedback_report(
+        self, domain: str, on_progress: Progress, *, since: datetime | None = None
+    ) -> FeedbackReport:
+        """Return what users of the settings' tenant think of the answers of a domain."""
+        await self.drain()
+        tenant = self.settings.tenant
+        return await feedback.run(
+            self._parts.lake, tenant=tenant, domain=domain, since=since, on_progress=on_progress
+        )
 
     async def warm(self) -> None:
         """Open the default domain, so that the first turn finds its models and indexes ready.

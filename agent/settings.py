@@ -111,14 +111,6 @@ class Settings(BaseSettings):
     `<prefix>-checkpoints`, in `redis_url`, or in AgentCore Memory. While it is down turns are answered
     without them."""
 
-    agentcore_memory_id: Annotated[str, Field(pattern=r"^[a-zA-Z][a-zA-Z0-9-_]{0,99}-[a-zA-Z0-9]{10}$")] | None = None
-    """Id of the AgentCore Memory for `session_memory`; its event expiry says how long sessions are kept."""
-
-    session_memory: Literal["state", "dynamodb", "valkey", "agentcore"] = "state"
-    """Where a session's earlier turns are kept: in the state folder, in the DynamoDB table
-    `<prefix>-checkpoints`, in `redis_url`, or in AgentCore Memory. While it is down turns are answered
-    without them."""
-
     agentcore_memory_id: Annotated[str, Field(pattern=r"^[a-zA-Z][\w-]{0,99}-[a-zA-Z0-9]{10}$")] | None = None
     """Id of the AgentCore Memory for `session_memory`; its event expiry says how long sessions are kept."""
 

@@ -53,6 +53,7 @@ class Deep:
 
     def __init__(self, knowledge: KnowledgeIndex) -> None:
         self._knowledge = knowledge
+        self.version = knowledge.version
         self.found: list[PassageHit] = []
 
     async def search(self, query: str, *, k: int) -> list[PassageHit]:

@@ -66,7 +66,7 @@ def as_sessions(log: dict[str, Any]) -> Sessions:
 def learn(count: int, folder: Path) -> dict[str, float]:
     """Write the index of a generated log."""
     sessions = as_sessions(draw(count, 1, folder))
-    kneser_ney.MIN_USERS = 2
+    kneser_ney.MIN_USERS = 2  # type: ignore[attr-defined]
     start = time.perf_counter()
     fitted = fit(sessions, "bench")
     took = time.perf_counter() - start

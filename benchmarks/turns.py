@@ -59,6 +59,8 @@ class TrivialJudge:
 class NoKnowledge:
     """Holds nothing."""
 
+    version = "none"
+
     async def search(self, query: str, *, k: int) -> list[PassageHit]:
         """Find nothing."""
         return []

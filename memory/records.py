@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from memory.rule import REDACTOR_VERSION
+
 Outcome = Literal["solved", "unsolved", "escalated", "unknown"]
 ReplyKind = Literal["answer", "clarification", "escalation", "blocked", "refusal", "static"]
 Decision = Literal["accept", "revise", "refuse"]
@@ -301,7 +303,7 @@ class Event(Record):
     """When it happened (UTC)."""
 
     release: str | None = None
-    redactor: int = 1
+    redactor: int = REDACTOR_VERSION
     """Version of the rules that removed secrets and personal data from this event."""
 
 
@@ -415,6 +417,9 @@ class TurnFinished(Event):
     verdict: Decision | None = None
     grade: Grade = "unknown"
     """What exact checks say of the answer; all that is learned from the judge."""
+
+    cited: list[str] = []
+    """Ids of the passages that the answer cites."""
 
     duration_ms: float = Field(ge=0)
     sample: bool = False

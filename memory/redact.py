@@ -11,9 +11,6 @@ from memory.personalrules import NUMBER_RULES, WORD_RULES
 from memory.rule import REACH, Found, Rule
 from memory.secretrules import SECRET_RULES
 
-REDACTOR_VERSION = 2
-"""Stored with each event; grows with the rules."""
-
 MAX_PASSES = 6
 """A replacement may uncover a value beside it; text that changes more often is made to do so (count)."""
 

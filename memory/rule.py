@@ -4,6 +4,9 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+REDACTOR_VERSION = 2
+"""Stored with each event; grows with the rules."""
+
 Check = Callable[[str], bool]
 
 

@@ -18,6 +18,9 @@ MIN_KEY_ENTROPY = 4.2
 MIN_PASSWORD = 4
 """Shortest value taken for a password (characters)."""
 
+MIN_CHOSEN = 7
+"""Shortest value taken for a password that only stands near the word (characters)."""
+
 START = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))"
 """Not inside a word; an escaped line end in quoted text is no letter."""
 
@@ -45,13 +48,17 @@ _TOKENS = {
     "lin_api_": r"lin_api_[A-Za-z0-9]{32,}+",
     "nrak-": r"NRAK-[A-Z0-9]{27}",
     "age-secret-key-": r"AGE-SECRET-KEY-1[A-Z0-9]{58}",
+    "atatt|atctt": r"AT[AC]TT3[A-Za-z0-9_=-]{20,}+",
+    "key-": r"key-[a-f0-9]{32}(?![A-Za-z0-9])",
+    "sk": r"SK[a-f0-9]{32}(?![A-Za-z0-9])",
+    "/webhooks/": r"/webhooks/\d{8,20}/(?P<value>[A-Za-z0-9_-]{20,}+)",
     ":aa": r"\d{8,10}:AA[A-Za-z0-9_-]{32,34}",
     "eyj": r"(?<![_-])eyJ[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]{10,}+(?:\.[A-Za-z0-9_-]*+)?",
 }
 """Hints to the format of a token; the last is a JSON Web Token."""
 
 _FILL_IN = re.compile(
-    r"[<\[{$%(*]|x{3}|\.{3}"
+    r"--|[<\[{$%(*]|x{3}|\.{3}"
     r"|(?:none|null|true|false|string|str|required|optional|secret|password|changeme|redacted|placeholder"
     r"|incorrect|invalid|wrong|expired|your|example|env|os\.environ|process\.env|getpass|input|self|config"
     r"|settings)(?![A-Za-z0-9])",
@@ -77,8 +84,30 @@ def _is_random(value: str) -> bool:
     return mixed and not _FILL_IN.match(value) and has_entropy(value)
 
 
+def _is_random_in_prose(value: str) -> bool:
+    """An id with dashes, like a UUID, stays where only words stand before it."""
+    return _is_random(value) and not re.fullmatch(
+        r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", value
+    )
+
+
+def _is_chosen(value: str) -> bool:
+    """Somebody thought it up as a password: it mixes cases and digits, or letters and signs."""
+    value = value.rstrip(".,;:!?")
+    if len(value) < MIN_CHOSEN or _FILL_IN.match(value) or not any(map(str.isalpha, value)):
+        return False
+    if any(char in "!#$%&*@^?~" for char in value):
+        return any(map(str.isdigit, value))
+    return all(any(map(kind, value)) for kind in (str.isupper, str.islower, str.isdigit))
+
+
 def _is_assigned(value: str) -> bool:
     return len(value) >= MIN_PASSWORD and not _FILL_IN.match(value)
+
+
+def _is_no_sample(value: str) -> bool:
+    """`USER:PASSWORD@HOST` shows where a password goes."""
+    return not re.fullmatch(r"(?i:pass(?:word|wd)?|pwd|secret|x+|\*+)", value)
 
 
 def _is_said(value: str) -> bool:
@@ -128,7 +157,12 @@ SECRET_RULES: tuple[Rule, ...] = (
         hints="bearer",
         length=16,
     ),
-    make_rule("PASSWORD", r"://[^\s:/@\"'<>\\]{0,100}:(?P<value>[^\s/@\"'<>\\]{1,200}+)@", hints="://"),
+    make_rule(
+        "PASSWORD",
+        r"://[^\s:/@\"'<>\\]{0,100}:(?P<value>[^\s/@\"'<>\\]{1,200}+)@",
+        _is_no_sample,
+        hints="://",
+    ),
     make_rule(
         "PASSWORD",
         rf"(?i:{_NAME_OF_PASSWORD}){_ASSIGN}[\"']?"
@@ -145,8 +179,33 @@ SECRET_RULES: tuple[Rule, ...] = (
         hints=f"{_PASSWORD_HINTS}|pin ",
     ),
     make_rule(
+        "PASSWORD",
+        r"(?i:(?<![A-Za-z])(?:pass|pw|pswd|my pin|db_pass))(?:[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?)"
+        rf"(?P<value>{_BARE})",
+        _is_said,
+        hints="pass|pw|pswd|pin",
+    ),
+    make_rule("PASSWORD", rf"(?<![\w-])-u[ ]?[\w.@-]{{1,64}}:(?P<value>{_BARE})", _is_assigned, hints="-u"),
+    make_rule("PASSWORD", rf"\bmysql[^\n]{{0,60}}? -p(?P<value>{_BARE})", _is_assigned, hints="mysql"),
+    make_rule(
+        "PASSWORD",
+        r"(?<![^\s\"'`(])(?P<value>[^\s\"'`,;&<>()\[\]{}\\|:/=-]{7,64}+)(?![:/=\\-])",
+        _is_chosen,
+        hints="passw|passp|passc|pwd|pass |credential|login",
+        before=r"\b(?:pass(?:word|phrase|code)?|pwd|credentials?|login)\b[^\n?!.<>]{0,28}[\s\"'`(]",
+        length=MIN_CHOSEN,
+    ),
+    make_rule(
         "TOKEN",
-        r"(?<=[=:>\"' \t])(?P<value>[A-Za-z0-9_.~+/%!@#$^&*-]{12,200}+={0,2})",
+        r"(?<= )(?P<value>[A-Za-z0-9_+/-]{20,}+={0,2})",
+        _is_random_in_prose,
+        hints="secret|token|key|credential",
+        before=rf"\b{_NAME_OF_KEY}(?: (?:is|was|now|called|of|for|ending|value)){{0,2}} ",
+        length=20,
+    ),
+    make_rule(
+        "TOKEN",
+        r"(?<=[=:>\"' \t])(?P<value>[A-Za-z0-9_.~+/%!@#$^&*-]{12,}+={0,2})",
         _is_random,
         hints="secret|token|key|credential",
         before=rf"{_NAME_OF_KEY}[\"']?[ \t]{{0,4}}(?::=|=>|=|:)[ \t]{{0,4}}[\"']?",

@@ -1,8 +1,8 @@
 """Brings together what is known: passages, similar solved cases, the user."""
 
 from graph.state import GraphContext, GraphState, GraphUpdate, Quarantined
-from memory.guard import QUARANTINE_AT, check_passage
 from memory.errors import StorageFailed
+from memory.guard import QUARANTINE_AT, check_passage
 
 PASSAGES = 6
 """Passages handed to the writer; answers cite three at most, and more only add noise."""

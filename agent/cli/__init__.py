@@ -69,7 +69,7 @@ def root(
 app.command("demo", rich_help_panel="Start")(demo.demo)
 app.command("run", rich_help_panel="Ask")(run.run)
 app.command("chat", rich_help_panel="Ask")(chat.chat)
-app.command("feedback", rich_help_panel="Ask")(feedback.feedback)
+app.add_typer(feedback.app, rich_help_panel="Ask", context_settings=HELP)
 app.command("serve", rich_help_panel="Serve")(serve.serve)
 app.command("invoke", rich_help_panel="Serve")(invoke.invoke)
 app.add_typer(trace.app, rich_help_panel="Look", context_settings=HELP)

@@ -1,20 +1,27 @@
-"""`slipstream feedback`: say whether an answer helped."""
+"""`slipstream feedback`: say whether an answer helped, and see what all users say."""
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.cli.failures import UsageWrong
-from agent.cli.options import Domain, State
-from agent.cli.output import talk
+from agent.cli.files import write_file
+from agent.cli.options import Domain, Json, State
+from agent.cli.output import talk, write, write_json
 from agent.cli.run import Session, last_session
-from agent.cli.work import in_runtime
+from agent.cli.work import in_runtime, opened_runtime
 
 if TYPE_CHECKING:
     from agent.runtime import Runtime
 
+app = typer.Typer(name="feedback", help="Say whether an answer helped.", invoke_without_command=True)
 
+
+@app.callback()
 def feedback(
+    context: typer.Context,
     session: Session = None,
     rating: Annotated[
         int | None, typer.Option("-r", "--rating", min=1, max=5, help="1 (useless) to 5 (just right).")
@@ -36,6 +43,8 @@ def feedback(
 
     from agent.settings import load_settings
 
+    if context.invoked_subcommand:
+        return
     if rating is None and resolved is None and not comment:
         raise UsageWrong("There is nothing to record.", fix="Give `--rating`, `--resolved` or `--comment`.")
     settings = load_settings(domain=domain, state_dir=state)
@@ -54,3 +63,39 @@ def feedback(
         return session_id
 
     talk(f"recorded for session {in_runtime(settings, record)}")
+
+
+@app.command("report")
+def report(
+    domain: Domain = None,
+    state: State = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option("--since", metavar="DATE", formats=["%Y-%m-%d"], help="Answers from this day on (UTC)."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the Markdown to this file too.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what users think of the answers, and what to change first.
+
+    By intent, topic, release and passage, the worst first. Ratings and words count before
+    what users did: ask again in other words, come back within a day, give up, ask for a
+    person. Each proposal names its sessions.
+
+    Example: slipstream feedback report -d solaris --since 2026-11-14
+    """
+    from agent.settings import load_settings
+    from agent.views.feedback import feedback_markdown
+
+    settings = load_settings(domain=domain, state_dir=state)
+    begin = since.replace(tzinfo=UTC) if since else None
+    with opened_runtime(settings, show_progress=not as_json) as (runtime, loop, on_progress):
+        found = loop.run(runtime.feedback_report(settings.domain, on_progress, since=begin))
+    if out is not None:
+        write_file(out, feedback_markdown(found))
+    if as_json:
+        write_json(found.model_dump(mode="json"))
+    else:
+        write(feedback_markdown(found).rstrip("\n"))

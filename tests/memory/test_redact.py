@@ -13,10 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memory.records import Event
 from memory.redact import MAX_DEPTH, WITHHELD, redact, redact_json, user_key
+from memory.rule import REDACTOR_VERSION
 
 ROOT = Path(__file__).parents[2]
 CORPUS = ROOT.parent / "shared" / "data" / "pii" / "pii.jsonl"
+SCORER = ROOT.parent / "shared" / "benchmarks" / "guardrails" / "score.py"
 KEY = "K9IKLdbFfu0XgOYgOjC29GFfm7sFog16pAgTtpU4"
 PEM = "-----BEGIN EC PRIVATE KEY-----\ntsVSx3cbZgZmPAcwPinP38C\nZgq/oDxs==\n-----END EC PRIVATE KEY-----"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0MzkyODY5NTYzIn0.MarO7O5i2c055KOAI1D2UJbJ8rjjJctiMSwmWC_QLs5"
@@ -273,6 +276,56 @@ def test_a_user_key_is_stable_short_and_tells_tenants_apart() -> None:
 
 def test_a_user_name_with_half_a_surrogate_pair_has_a_key() -> None:
     assert len(user_key("acme", "\ud800")) == 16
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("pw: ZDNjN1GTPd", "pw: <PASSWORD>"),
+        ("user admin, pass 2gin7BMsFxvK", "user admin, pass <PASSWORD>"),
+        ("credentials are bob / dXFg5KMBh9kw", "credentials are bob / <PASSWORD>"),
+        ("Password for the Wi-Fi: 9hEDp5zaD", "Password for the Wi-Fi: <PASSWORD>"),
+        ("curl -u admin:os8GIazJbMN https://x", "curl -u admin:<PASSWORD> https://x"),
+        ("mysql -u root -p3xCGNKIM6 -h db", "mysql -u root -p<PASSWORD> -h db"),
+        ("our api key 42225e13fff35f7b505bc97878d39ed2 fails", "our api key <TOKEN> fails"),
+        (f"aws_session_token = IQoJ{random_text(string.ascii_letters, 400)}9", "aws_session_token = <TOKEN>"),
+    ],
+)
+def test_a_secret_in_prose_or_on_a_command_line_is_replaced(text: str, expected: str) -> None:
+    assert redact(text) == expected
+
+
+def test_every_event_says_which_rules_cleaned_it() -> None:
+    assert Event.model_fields["redactor"].default == REDACTOR_VERSION
+
+
+@pytest.mark.skipif(not SCORER.exists(), reason="needs ../shared")
+def test_the_corpus_of_made_up_data_is_redacted_as_well_as_promised(tmp_path: Path) -> None:
+    """Without the optional names tagger; figures by the scorer that all use."""
+    out = tmp_path / "predictions.jsonl"
+    measure = [sys.executable, "-m", "benchmarks.redact", "--data", str(CORPUS), "--out", str(out)]
+    subprocess.run(measure, cwd=ROOT, check=True, capture_output=True)
+    bars = {
+        "": ["f2>=0.75", "leak_doc_rate<=0.25", "clean_altered_rate<=0.03"],
+        "EMAIL,PHONE,CREDIT_CARD,IBAN,US_SSN,IP_ADDRESS,PASSPORT,DRIVER_LICENSE,DATE_OF_BIRTH": ["f2>=0.93"],
+        "PASSWORD,API_TOKEN,AWS_ACCESS_KEY_ID,AWS_SECRET_KEY,JWT,PRIVATE_KEY": ["f2>=0.93", "precision>=0.9"],
+    }
+
+    for only, required in bars.items():
+        score = [
+            sys.executable,
+            str(SCORER),
+            "pii",
+            "--truth",
+            str(CORPUS),
+            "--pred",
+            str(out),
+            "--bootstrap",
+            "0",
+        ]
+        wanted = [part for bar in required for part in ("--require", bar)]
+        done = subprocess.run([*score, "--only", only, *wanted], check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr + done.stdout[:300]
 
 
 @pytest.mark.skipif(not CORPUS.exists(), reason="needs ../shared/data/pii")
