@@ -35,7 +35,7 @@ demo-services: $(VENV)/runtime.stamp ## The same on DynamoDB, S3, EventBridge an
 
 test: check ## Run all checks, tests and the notebook; adapters on real services where these can be had
 	@echo "tests: embedded"
-	@$(BIN)/python -m pytest -m "not services"
+	@$(BIN)/python -m pytest -m "not services" -n auto --dist loadfile
 	@echo "tests: notebooks"
 	@$(BIN)/python -m pytest --nbmake notebooks
 	@echo "tests: services"
