@@ -71,6 +71,9 @@ class GraphState:
     unclear_turns: int = 0
     """Clarifying questions asked in a row."""
 
+    offered: list[str] = field(default_factory=list)
+    """Intents that the last turn's clarifying question offered, in its order; empty when it asked none."""
+
     suggested: list[str] = field(default_factory=list)
     """Labels that the last turn's guidance named; empty when none was shown."""
 
@@ -125,7 +128,7 @@ class GraphState:
     """Name of the guard rule that stopped the message; "" when none did."""
 
 
-KEPT = ("turns", "flow", "unclear_turns", "suggested", "last_reply")
+KEPT = ("turns", "flow", "unclear_turns", "offered", "suggested", "last_reply")
 """Fields that outlive the turn."""
 
 
@@ -146,6 +149,7 @@ class GraphUpdate(TypedDict, total=False):
     turns: list[PastTurn]
     flow: list[str]
     unclear_turns: int
+    offered: list[str]
     suggested: list[str]
     last_reply: dict[str, Any]
     query: str

@@ -31,6 +31,7 @@ async def memory_updater(state: GraphState, context: GraphContext) -> GraphUpdat
     update: GraphUpdate = {
         "turns": [*state.turns, turn][-KEEP_TURNS:],
         "unclear_turns": state.unclear_turns + 1 if state.reply_kind == "clarification" else 0,
+        "offered": state.offered if state.reply_kind == "clarification" else [],
         "last_reply": _last_reply(state, context),
     }
     if step is None:

@@ -43,6 +43,22 @@ VAGUE = frozenset(
 QUESTION = re.compile(r"\b(?:how|why|when|where|which|who|reason|cause|what(?! about))\b", re.IGNORECASE)
 """What asks for something in particular; "what about" and "can you" do not."""
 
+READINGS = (("1", "one", "first"), ("2", "two", "second"), ("3", "three", "third"))
+"""How the readings are called that a clarifying question offers, in their order."""
+
+PICK = re.compile(
+    rf"\W*(?:(?:the|option|number|reading)\W+)*({'|'.join(name for names in READINGS for name in names)})"
+    r"(?:\W+(?:one|option|please))*\W*",
+    re.IGNORECASE,
+)
+"""An answer that picks a reading: `1`, `option 2`, `The second one, please`."""
+
+OF_READINGS = frozenset(
+    "the option number reading one two three first second third last please or and both either neither none "
+    "no not yes any all of these those them it is".split()
+)
+"""A message of these words and numbers alone speaks of the readings, and of nothing else."""
+
 CLEAR_WORDS = 4
 """Words of substance from which a message is as clear as can be."""
 
@@ -60,17 +76,50 @@ about as likely."""
 async def query_analyzer(state: GraphState, context: GraphContext) -> GraphUpdate:
     """Name the intent and what the message is about; say whether it is clear enough to go on."""
     domain = context.services.domain
-    text = state.query
-    if state.turns and _is_follow_up(text):
-        text = f"{state.turns[-1]['query']} {text}"
+    before = state.turns[-1]["query"] if state.turns else ""
+    was_asked = bool(before and state.offered)
+    update: GraphUpdate = {"classified_by": context.skills.classifier.identity}
+    if was_asked and _is_of_readings(state.query):
+        picked = _picked(state, domain)
+        update["query"] = text = f"{before} ({domain.intents[picked].description})" if picked else before
+        analysis = await _analyze(text, picked, state, context)
+        return update | {"analysis": analysis, "is_unclear": picked is None}
+    text = f"{before} {state.query}" if before and _is_follow_up(state.query) else state.query
+    analysis = await _analyze(text, None, state, context)
+    is_unclear = find_doubt(analysis, text, domain) is not None
+    if is_unclear and was_asked and not analysis.asks_for_person:
+        update["query"] = text = f"{before} {state.query}"
+        analysis = await _analyze(text, None, state, context)
+        is_unclear = find_doubt(analysis, text, domain) is not None
+    return update | {"analysis": analysis, "is_unclear": is_unclear or analysis.asks_for_person}
+
+
+async def _analyze(text: str, picked: str | None, state: GraphState, context: GraphContext) -> Analysis:
     [guess] = await context.skills.classifier.classify([text])
-    analysis = understand(guess, state.query, text, domain)
-    doubt = find_doubt(analysis, text, domain)
-    return {
-        "analysis": analysis,
-        "is_unclear": analysis.asks_for_person or doubt is not None,
-        "classified_by": context.skills.classifier.identity,
-    }
+    return understand(_as_picked(guess, picked), state.query, text, context.services.domain)
+
+
+def _is_of_readings(text: str) -> bool:
+    words = WORD.findall(text.lower())
+    return bool(words) and all(word.isdigit() or word in OF_READINGS for word in words)
+
+
+def _picked(state: GraphState, domain: Domain) -> str | None:
+    """Return the intent that the message picks from those that the last turn offered."""
+    found = PICK.fullmatch(state.query)
+    known = [intent for intent in state.offered if intent in domain.intents]
+    names = {name: intent for intent, called in zip(known, READINGS, strict=False) for name in called}
+    return names.get(found[1].lower()) if found else None
+
+
+def _as_picked(guess: Analysis, picked: str | None) -> Analysis:
+    """Let what the user picked stand, in place of what the classifier made of it."""
+    if picked is None:
+        return guess
+    sure = {"intent": picked, "intent_confidence": 1.0, "runner_up": None, "margin": 1.0, "outside": 0.0}
+    if guess.intent != picked:
+        sure |= {"topic": None, "topic_confidence": 0.0}
+    return guess.model_copy(update=sure)
 
 
 def understand(guess: Analysis, query: str, text: str, domain: Domain) -> Analysis:

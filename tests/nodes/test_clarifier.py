@@ -25,6 +25,7 @@ async def test_the_likely_readings_are_offered_best_first_with_what_would_help()
     assert update["reply_kind"] == "clarification"
     assert "1. How something is done.\n2. Something is wrong.\n" in update["reply"]
     assert "name the model" in update["reply"]
+    assert update["offered"] == ["procedure", "troubleshooting"]
 
 
 async def test_readings_that_the_domain_does_not_know_give_way_to_its_own() -> None:

@@ -71,6 +71,11 @@ async def test_an_understood_turn_ends_the_row_of_questions_back() -> None:
     assert (await update_of(unclear_turns=2))["unclear_turns"] == 0
 
 
+@pytest.mark.parametrize(("kind", "kept"), [("clarification", ["procedure"]), ("answer", [])])
+async def test_readings_are_on_offer_until_the_next_turn_ends(kind: str, kept: list[str]) -> None:
+    assert (await update_of(reply_kind=kind, offered=["procedure"]))["offered"] == kept
+
+
 async def test_a_blocked_turn_is_remembered_without_a_step() -> None:
     update = await update_of(analysis=None, reply="No.", reply_kind="blocked")
 

@@ -139,3 +139,62 @@ async def test_letters_that_python_takes_for_equal_never_break_the_search_for_th
     update = await query_analyzer(state(query=f"The {spelled} leaks"), context(domain=domain))
 
     assert update["analysis"].entities == ({} if spelled == "ﬁ" else {"letter": "SIK"})
+
+
+# --- answers to a clarifying question ---------------------------------------------------------------
+
+ASKED: Any = {"query": "Something with the P1", "reply": "Which of these is it?", "label": "", "at": 0.0}
+OFFERED = ["troubleshooting", "procedure"]
+
+
+async def answer(text: str, **known: Any) -> Any:
+    given = {"offered": OFFERED, "turns": [ASKED], **known}
+    return await query_analyzer(state(query=text, **given), context(classifier=Scripted()))
+
+
+@pytest.mark.parametrize("text", ["2", "2.", "option 2", "two", "The second one, please"])
+async def test_an_answer_that_picks_a_reading_is_read_with_what_was_asked(text: str) -> None:
+    update = await answer(text)
+
+    assert not update["is_unclear"]
+    assert update["query"] == "Something with the P1 (How something is done.)"
+    found = update["analysis"]
+    assert (found.intent, found.intent_confidence, found.topic) == ("procedure", 1.0, None)
+    assert found.entities == {"model": "P1"}
+
+
+@pytest.mark.parametrize("text", ["3", "0", "17", "1 or 2", "one or two", "neither", "None of these", "yes"])
+async def test_an_answer_that_picks_none_of_them_stays_unclear_and_what_was_asked_is_kept(text: str) -> None:
+    update = await answer(text)
+
+    assert update["is_unclear"]
+    assert update["query"] == "Something with the P1"
+
+
+async def test_a_reading_that_the_domain_no_longer_has_cannot_be_picked() -> None:
+    assert (await answer("1", offered=["weather"]))["is_unclear"]
+
+
+async def test_an_answer_that_says_what_was_missing_completes_the_question() -> None:
+    update = await answer("leaks")
+
+    assert not update["is_unclear"]
+    assert update["query"] == "Something with the P1 leaks"
+
+
+async def test_an_answer_that_is_a_question_of_its_own_is_read_alone() -> None:
+    update = await answer("How do I change the seal of the P2?")
+
+    assert "query" not in update
+    assert update["analysis"].entities == {"model": "P2"}
+
+
+async def test_a_number_means_nothing_when_nothing_was_offered() -> None:
+    assert (await answer("2", offered=[]))["is_unclear"]
+
+
+async def test_who_is_asked_may_still_ask_for_a_person() -> None:
+    update = await answer("let me talk to a person")
+
+    assert update["is_unclear"]
+    assert update["analysis"].asks_for_person
