@@ -78,6 +78,9 @@ async def run_turn(
     )
     state = await _invoke(graph, context, request, memory or session_memory_breaker())
     if repeated := _repeated(state, request, log):
+        if repeated.turn == turn:  # a process ended between its checkpoint and the journal
+            _record_end(state, repeated, context, request)
+            return await _store(repeated, log, sink)
         return repeated
     reply = _form_reply(state, context, request, turn)
     _record_turn(state, reply, context, request)
@@ -178,10 +181,14 @@ def _skills(state: dict[str, Any]) -> dict[str, str]:
 def _record_turn(
     state: dict[str, Any], reply: TurnReply, context: GraphContext, request: TurnRequest
 ) -> None:
-    log, redact = context.log, context.services.redact
     if reply.guidance.arm != "off":
-        log.add(GuidanceGiven, guidance=reply.guidance)
-    log.add(
+        context.log.add(GuidanceGiven, guidance=reply.guidance)
+    _record_end(state, reply, context, request)
+
+
+def _record_end(state: dict[str, Any], reply: TurnReply, context: GraphContext, request: TurnRequest) -> None:
+    redact = context.services.redact
+    context.log.add(
         TurnFinished,
         request_id=request.request_id,
         query=state.get("query") or redact(request.query),
@@ -198,6 +205,7 @@ def _record_turn(
         hit=reply.hit,
         verdict=reply.verdict,
         grade=state["verdict"].grade if state.get("verdict") else "unknown",
+        cited=[citation.passage_id for citation in reply.citations],
         duration_ms=reply.duration_ms,
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from memory.ids import make_event_id
-from memory.records import Event, PassageHit, SessionEvent
+from memory.records import Event, PassageHit, SessionEvent, TurnFinished
 from memory.text import clip
 from memory.turns import StreamEvent, StreamKind
 
@@ -23,6 +23,10 @@ SHORT_CHARACTERS = 8
 
 DEPTH = 6
 """Levels of lists and objects kept as such; what lies deeper is kept as text."""
+
+
+LAST = 0xFFFFFF
+"""Stands for the end of a turn in its id."""
 
 
 class TurnLog:
@@ -81,11 +85,15 @@ class TurnLog:
         return self._runs[node]
 
     def add(self, kind: type[Event], **fields: Any) -> None:
-        """Append an event of this turn; its id follows from session, request and order."""
+        """Append an event of this turn; its id follows from session, request and order.
+
+        A turn ends once, however many events came before: told again, its end is the same event.
+        """
         seq = len(self.events)
+        number = LAST if kind is TurnFinished else seq
         session_id, turn = self._envelope["session_id"], self._envelope["turn"]
         event = kind(
-            event_id=make_event_id(session_id, self._request_id, turn, seq),  # type: ignore[arg-type]
+            event_id=make_event_id(session_id, self._request_id, turn, number),  # type: ignore[arg-type]
             seq=seq,
             at=self._now(),
             **self._envelope,

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,6 +80,43 @@ async def test_a_request_sent_twice_is_answered_twice_and_done_once(tmp_path: Pa
     assert again.reply == first.reply
     assert again.turn == first.turn == 1
     assert sum(isinstance(event, TurnFinished) for event in events) == 1
+
+
+class Killed(BaseException):
+    """Ends a turn as `kill -9` would: nothing handles it."""
+
+
+class Dying:
+    """A journal whose process ends before or after it has written."""
+
+    def __init__(self, outbox: Any, *, is_written: bool) -> None:
+        self._outbox, self._is_written = outbox, is_written
+
+    async def append(self, events: list[SessionEvent]) -> None:
+        if self._is_written:
+            await self._outbox.append(events)
+        raise Killed
+
+
+@pytest.mark.parametrize("is_written", [False, True], ids=["before the journal", "after the journal"])
+async def test_a_turn_asked_again_after_a_crash_past_the_checkpoint_is_recorded_once(
+    tmp_path: Path, *, is_written: bool
+) -> None:
+    async with open_bench(tmp_path) as bench:
+        outbox = bench.outbox
+        bench.outbox = Dying(outbox, is_written=is_written)  # type: ignore[assignment]
+        with pytest.raises(Killed):
+            await bench.ask(LEAK, request="r-1")
+        bench.outbox = outbox
+        reply = await bench.ask(LEAK, request="r-1")
+        following = await bench.ask(LEAK, request="r-2")
+        events = await bench.events()
+
+    ends = [event for event in events if isinstance(event, TurnFinished)]
+    assert [(end.turn, end.request_id) for end in ends] == [(1, "r-1"), (2, "r-2")]
+    assert ends[0].response == reply.reply == following.reply
+    assert (reply.turn, reply.recorded, following.turn) == (1, True, 2)
+    assert ends[0].cited == [citation.passage_id for citation in reply.citations] != []
 
 
 async def test_a_failing_skill_is_replaced_by_the_local_one(tmp_path: Path) -> None:
