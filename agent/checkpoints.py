@@ -8,11 +8,12 @@ from typing import Any, NamedTuple, TypeVar
 
 import aiosqlite
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from agent.settings import Settings, SettingsInvalid
+from graph.signing import SignedSaver, strict_serializer
 from memory.errors import StorageFailed
+from memory.placeholders import open_key
 
 Needed = TypeVar("Needed")
 
@@ -44,17 +45,37 @@ async def open_session_memory(settings: Settings, stack: AsyncExitStack) -> Sess
         SettingsInvalid: the setting that it needs besides is missing.
         StorageFailed: the file in the state folder cannot be used.
     """
+    keys = signing_keys(settings)
     if settings.session_memory == "dynamodb":
         prefix = _needed(settings.dynamodb_table_prefix, "dynamodb_table_prefix", settings)
-        return SessionMemory(_open_dynamodb(prefix), _expires)
+        return SessionMemory(SignedSaver(_open_dynamodb(prefix), keys), _expires)
     if settings.session_memory == "valkey":
         url = _needed(settings.redis_url, "redis_url", settings).get_secret_value()
-        return SessionMemory(_open_valkey(url, stack), _expires)
+        return SessionMemory(SignedSaver(_open_valkey(url, stack), keys), _expires)
     if settings.session_memory == "agentcore":
         memory_id = _needed(settings.agentcore_memory_id, "agentcore_memory_id", settings)
-        return SessionMemory(_open_agentcore(memory_id), _expires)
+        return SessionMemory(SignedSaver(_open_agentcore(memory_id), keys), _expires)
     saver = await open_checkpoints(settings.state_dir / "sessions.sqlite", stack)
-    return SessionMemory(saver, partial(trim_checkpoints, saver))
+    return SessionMemory(SignedSaver(saver, keys), partial(trim_checkpoints, saver))
+
+
+def signing_keys(settings: Settings) -> list[bytes]:
+    """Return the keys of checkpoints, the one that signs first.
+
+    Without the setting the key lies beside the state folder, so that no copy of the folder holds it; an older
+    one beside it with the suffix `.old` still counts.
+
+    Raises:
+        SettingsInvalid: sessions are kept elsewhere, where every process needs the same key.
+        StorageFailed: the file cannot be used.
+    """
+    if settings.checkpoint_keys is not None:
+        return [key.strip().encode() for key in settings.checkpoint_keys.get_secret_value().split(",")]
+    if settings.session_memory != "state":
+        _needed(None, "checkpoint_keys", settings)
+    state = settings.state_dir.resolve()
+    file, older = (state.with_name(f"{state.name}.key{suffix}") for suffix in ("", ".old"))
+    return [open_key(file), *([open_key(older)] if older.exists() else [])]
 
 
 def _needed(value: Needed | None, name: str, settings: Settings) -> Needed:
@@ -68,11 +89,6 @@ def _needed(value: Needed | None, name: str, settings: Settings) -> Needed:
 
 async def _expires(_: str) -> None:
     """Leave it to the time to live."""
-
-
-def _serializer() -> JsonPlusSerializer:
-    """Return what reads stored rows: the state is JSON-plain, so nothing but plain values may come out."""
-    return JsonPlusSerializer(allowed_msgpack_modules=None)
 
 
 def _client_config() -> Any:
@@ -90,7 +106,7 @@ def _open_dynamodb(prefix: str) -> Any:
     saver: Any = DynamoDBSaver(
         f"{prefix}-{CHECKPOINTS.name}", boto_config=_client_config(), ttl_seconds=KEEP_S
     )
-    saver.serializer.serde = _serializer()  # it takes none when it is made
+    saver.serializer.serde = strict_serializer()  # it takes none when it is made
     return saver
 
 
@@ -100,7 +116,7 @@ def _open_valkey(url: str, stack: AsyncExitStack) -> Any:
 
     client = Valkey.from_url(url, socket_connect_timeout=CONNECT_S, socket_timeout=READ_S)
     stack.push_async_callback(client.aclose)
-    return AsyncValkeySaver(client, ttl=KEEP_S, serde=_serializer())
+    return AsyncValkeySaver(client, ttl=KEEP_S, serde=strict_serializer())
 
 
 def _open_agentcore(memory_id: str) -> Any:
@@ -108,7 +124,11 @@ def _open_agentcore(memory_id: str) -> Any:
 
     # a snapshot is written once and read with two calls; the older format asks more with every turn
     return AgentCoreMemorySaver(
-        memory_id, checkpoint_format="snapshot", serde=_serializer(), max_retries=2, config=_client_config()
+        memory_id,
+        checkpoint_format="snapshot",
+        serde=strict_serializer(),
+        max_retries=2,
+        config=_client_config(),
     )
 
 
@@ -122,12 +142,14 @@ async def open_checkpoints(file: Path, stack: AsyncExitStack) -> AsyncSqliteSave
         connecting = aiosqlite.connect(file)
         connecting._thread.daemon = True  # whoever fails to close it must not keep the process alive
         connection = await stack.enter_async_context(connecting)
+        # a row that is no text is refused as any other; SQLite's own error would count as a file that is down
+        connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         await connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         await connection.execute("PRAGMA journal_mode=WAL")
         # a lost checkpoint costs the context of one turn, an fsync a turn costs everybody milliseconds
         await connection.execute("PRAGMA synchronous=NORMAL")
         await connection.execute("PRAGMA busy_timeout=5000")
-        saver = AsyncSqliteSaver(connection, serde=_serializer())
+        saver = AsyncSqliteSaver(connection, serde=strict_serializer())
         await saver.setup()
     except aiosqlite.Error as error:
         raise StorageFailed(str(file), str(error)) from None

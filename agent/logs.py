@@ -13,6 +13,10 @@ REQUEST_ID: ContextVar[str] = ContextVar("slipstream_request_id", default="")
 SESSION_ID: ContextVar[str] = ContextVar("slipstream_session_id", default="")
 
 
+CARRIERS = ("aiosqlite", "boto3", "botocore", "httpcore", "httpx", "s3transfer", "urllib3")
+"""Libraries that log what they carry when they log for debugging: whole sessions, request bodies."""
+
+
 class JsonFormatter(logging.Formatter):
     """Writes the keys that AgentCore's own log lines have.
 
@@ -55,6 +59,8 @@ def set_up_logs(level: str, *, show_tracebacks: bool = False, stream: TextIO | N
     if known is None:
         root.addHandler(handler)
     root.setLevel(level.upper())
+    for carrier in CARRIERS:
+        logging.getLogger(carrier).setLevel(max(root.level, logging.INFO))
 
 
 def _places(error: BaseException) -> list[str]:

@@ -36,7 +36,7 @@ class SettingsInvalid(AgentError):
         super().__init__(f"{where}: {problem}.", fix=fix)
 
 
-SECRET = frozenset({"model_api_key", "redis_url"})
+SECRET = frozenset({"checkpoint_keys", "model_api_key", "redis_url"})
 """Settings whose values no message may quote."""
 
 
@@ -113,6 +113,12 @@ class Settings(BaseSettings):
 
     agentcore_memory_id: Annotated[str, Field(pattern=r"^[a-zA-Z][\w-]{0,99}-[a-zA-Z0-9]{10}$")] | None = None
     """Id of the AgentCore Memory for `session_memory`; its event expiry says how long sessions are kept."""
+
+    checkpoint_keys: SecretStr | None = None
+    """Keys that sign a session's stored turns, at least 32 characters each, with commas in between: the first
+    signs, the others are older and still count. Needed unless `session_memory` is `state`; there the default
+    is a key made beside the state folder (`.slipstream.key`). Stored turns with another signature are
+    refused; masked wherever settings are shown."""
 
     tenant: Text = "local"
     """Tenant of requests that come without a verified one; nothing is shared between tenants."""
@@ -197,6 +203,13 @@ class Settings(BaseSettings):
         if url is not None and not re.match(r"(redis|valkey)s?://\S", url.get_secret_value()):
             raise ValueError("it does not start with redis:// or rediss://")
         return url
+
+    @field_validator("checkpoint_keys")
+    @classmethod
+    def _long_enough(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None and min(len(key.strip()) for key in keys.get_secret_value().split(",")) < 32:
+            raise ValueError("a key is shorter than 32 characters")
+        return keys
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -6,6 +6,7 @@ from typing import Any
 from langgraph.graph.state import CompiledStateGraph
 
 from graph.noderun import NodeFailed, kind_of
+from graph.signing import SignedSaver
 from graph.state import Channels, GraphContext
 from graph.turnlog import TurnLog
 from memory.breaker import Breaker, ServiceUnavailable
@@ -31,8 +32,12 @@ async def remembering(
 ) -> dict[str, Any]:
     """Return the state in which `run` leaves the graph.
 
-    A session that cannot be read is answered as if it began; one that cannot be written gets its answer too.
+    A session that cannot be read, or was not written here, is answered as if it began; one that cannot be
+    written gets its answer too.
     """
+    if isinstance(graph.checkpointer, SignedSaver):
+        watched = graph.checkpointer.telling(lambda: log.degraded.append("session memory: refused"))
+        graph = graph.copy(update={"checkpointer": watched})
 
     async def attempt() -> dict[str, Any]:
         try:

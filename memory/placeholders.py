@@ -45,11 +45,14 @@ def open_key(file: Path) -> bytes:
     try:
         if not file.exists():
             _make_key(file)
-        key = file.read_bytes()
+        with file.open("rb") as opened:
+            key, mode = opened.read(), os.fstat(opened.fileno()).st_mode
     except OSError as error:
         raise StorageFailed(str(file), error.strerror or "it cannot be used") from None
     if len(key) != KEY_BYTES:
         raise StorageFailed(str(file), f"it holds {len(key)} bytes, and a key has {KEY_BYTES}")
+    if os.name == "posix" and mode & 0o077:
+        raise StorageFailed(str(file), "others can read or change this key (`chmod 600` it)")
     return key
 
 

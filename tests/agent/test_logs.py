@@ -73,3 +73,12 @@ def test_tracebacks_are_shown_when_asked_for_and_setting_up_again_adds_no_handle
     assert "invalid literal" in line["stackTrace"]
     ours = [one for one in logging.getLogger().handlers if isinstance(one.formatter, JsonFormatter)]
     assert len(ours) == 1
+
+
+def test_libraries_do_not_log_what_they_carry(stream: io.StringIO) -> None:
+    set_up_logs("debug")
+
+    logging.getLogger("aiosqlite").debug("executing with %s", ("words of a user",))
+    logging.getLogger("botocore.endpoint").debug("body=%s", "words of a user")
+
+    assert stream.getvalue() == ""

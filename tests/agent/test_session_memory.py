@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.httpsession import URLLib3Session
 from langgraph.checkpoint.base import empty_checkpoint
+from pydantic import SecretStr
 
 from agent.checkpoints import SessionMemory, open_session_memory
 from agent.settings import Settings, SettingsInvalid
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.anyio
 
 LEAK = "My P1 has a leaking seal, what now?"
 HOW = "How do I change the seal of a P1?"
+KEYS = "checkpoints of this test are signed with it"
 NOBODY = "127.0.0.1:1"
 """Where no service listens."""
 
@@ -55,7 +57,12 @@ def agentcore(monkeypatch: pytest.MonkeyPatch) -> Iterator[AgentCoreMemory]:
 @pytest.fixture
 def settings(place: str, tmp_path: Path, agentcore: AgentCoreMemory) -> Iterator[Settings]:
     with ExitStack() as stack:
-        fields: dict[str, Any] = {"state_dir": tmp_path, "session_memory": place}
+        fields: dict[str, Any] = {
+            "state_dir": tmp_path / "state",
+            "session_memory": place,
+            "checkpoint_keys": KEYS,
+        }
+        fields["state_dir"].mkdir()
         if place == "dynamodb":
             fields["dynamodb_table_prefix"] = stack.enter_context(own_tables())
         if place == "valkey":
@@ -78,6 +85,15 @@ async def bench_on(settings: Settings, folder: Path) -> AsyncIterator[Bench]:
     async with opened(settings) as memory, open_bench(folder) as bench:
         bench.graph = build_graph().compile(checkpointer=memory.saver)
         yield bench
+
+
+def on_agentcore(folder: Path) -> Settings:
+    return Settings(
+        state_dir=folder,
+        session_memory="agentcore",
+        agentcore_memory_id="sessions-0123456789",
+        checkpoint_keys=SecretStr(KEYS),
+    )
 
 
 def new_session() -> str:
@@ -204,7 +220,12 @@ async def test_a_session_that_cannot_be_read_is_answered_without_its_past(
 ) -> None:
     for service in ("DYNAMODB", "BEDROCK_AGENTCORE"):
         monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", f"http://{NOBODY}")
-    settings = Settings(state_dir=tmp_path, session_memory=place, **DOWN[place])  # type: ignore[arg-type]
+    settings = Settings(
+        state_dir=tmp_path,
+        session_memory=place,  # type: ignore[arg-type]
+        checkpoint_keys=SecretStr(KEYS),
+        **DOWN[place],  # type: ignore[arg-type]
+    )
     async with bench_on(settings, tmp_path / "one") as bench:
         reply = await bench.ask(LEAK)
 
@@ -216,9 +237,7 @@ async def test_a_session_that_cannot_be_read_is_answered_without_its_past(
 async def test_a_memory_that_keeps_failing_is_left_alone(
     tmp_path: Path, agentcore: AgentCoreMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(
-        state_dir=tmp_path, session_memory="agentcore", agentcore_memory_id="sessions-0123456789"
-    )
+    settings = on_agentcore(tmp_path)
     agentcore.fails = True
     async with bench_on(settings, tmp_path / "one") as bench:
         bench.memory = session_memory_breaker()
@@ -235,9 +254,7 @@ async def test_a_memory_that_keeps_failing_is_left_alone(
 async def test_a_session_that_cannot_be_written_gets_its_answer(
     tmp_path: Path, agentcore: AgentCoreMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(
-        state_dir=tmp_path, session_memory="agentcore", agentcore_memory_id="sessions-0123456789"
-    )
+    settings = on_agentcore(tmp_path)
 
     def refuse(_: dict[str, Any]) -> dict[str, Any]:
         raise OSError("on purpose")  # the connection closes without an answer
@@ -258,9 +275,12 @@ async def test_a_session_that_cannot_be_written_gets_its_answer(
         ("dynamodb", "dynamodb_table_prefix"),
         ("valkey", "redis_url"),
         ("agentcore", "agentcore_memory_id"),
+        ("agentcore", "checkpoint_keys"),
     ],
 )
 async def test_a_setting_that_is_needed_besides_is_named(place: Any, missing: str, tmp_path: Path) -> None:
+    keys = None if missing == "checkpoint_keys" else SecretStr(KEYS)
+    settings = Settings(state_dir=tmp_path, session_memory=place, checkpoint_keys=keys)
     async with AsyncExitStack() as stack:
         with pytest.raises(SettingsInvalid, match=missing):
-            await open_session_memory(Settings(state_dir=tmp_path, session_memory=place), stack)
+            await open_session_memory(settings, stack)

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import typer
+from pydantic import SecretStr
 
 from agent.adapters import try_adapters
 from agent.demo import run_demo
@@ -31,6 +32,7 @@ def settings_on_services(folder: Path, name: str) -> Settings:
         event_bus=name,
         opensearch_url=environment()[ADDRESS["opensearch"]],
         session_memory="dynamodb",
+        checkpoint_keys=SecretStr(name.ljust(32, "-")),
         redis_url=environment()[ADDRESS["redis"]],
     )
 
