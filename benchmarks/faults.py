@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 import sys
 import time
+from collections.abc import Iterable
 
 import benchmarks
 from benchmarks.faultrow import FaultRow
@@ -22,10 +23,10 @@ def groups() -> list[str]:
     return sorted(name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX))
 
 
-def rows(group: str, *, short: bool, seed: int) -> list[FaultRow]:
-    """Bring about the faults of a group; one without `fault_rows` prints a table of its own."""
+def rows(group: str, *, short: bool, seed: int) -> Iterable[FaultRow]:
+    """Bring about the faults of a group."""
     module = importlib.import_module(f"benchmarks.{PREFIX}{group}")
-    made: list[FaultRow] = module.fault_rows(short, seed) if hasattr(module, "fault_rows") else []
+    made: Iterable[FaultRow] = module.fault_rows(short, seed)
     return made
 
 

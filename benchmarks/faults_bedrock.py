@@ -1,10 +1,9 @@
-"""What turns get while Bedrock fails: `python -m benchmarks.faults_bedrock`.
+"""What turns get while Bedrock fails, and who wrote it.
 
 Real clients ask a stand-in on loopback that fails as planned by a seed. A group a kind of fault goes without
 breakers, so that every turn meets the fault; the mixed group runs as served.
 """
 
-import argparse
 import asyncio
 import tempfile
 from collections import Counter
@@ -18,6 +17,7 @@ from langchain_core.language_models import BaseChatModel
 from agent.models import make_chat_model
 from agent.services import model_skills
 from agent.settings import load_settings
+from benchmarks.faultrow import FaultRow
 from domains.loader import BUILT_IN
 from domains.model import Limits
 from graph.state import GraphState, Skills
@@ -41,6 +41,8 @@ SHARE = 0.6
 
 AT_ONCE = 4
 GROUPS: dict[str, tuple[Fault, ...]] = {fault: (fault,) for fault in FAULTS}
+ALL_DOWN = "all of these, local skill too"
+GOAL = "every turn answered within its deadline; the reply says by whom"
 WRITERS = ("first model", "second model", "local skill", "static reply")
 PUMPS = DOMAIN.model_copy(
     update={"folder": BUILT_IN / "template", "limits": Limits(turn_s=TURN_S, node_s=TURN_S / 4)}
@@ -74,8 +76,23 @@ class BrokenWriter:
         raise RuntimeError("on purpose")
 
 
-def rows(short: bool, seed: int) -> list[Row]:
+def fault_rows(short: bool, seed: int) -> list[FaultRow]:
     """Return one row a group of faults: 500 turns, or 62 when `short`."""
+    return [_row(row) for row in _measured(short, seed)]
+
+
+def _row(row: Row) -> FaultRow:
+    by = ", ".join(f"{who} {row.by[who]}" for who in WRITERS if row.by[who])
+    result = (
+        f"{row.answered} of {row.turns} answered within {TURN_S:g} s (slowest {row.slowest_s:.2f} s) "
+        f"by {by}; {row.failed_calls} calls failed"
+    )
+    static = row.turns if row.fault == ALL_DOWN else 0
+    is_met = row.answered == row.turns and row.failed_calls > 0 and row.by["static reply"] == static
+    return FaultRow(f"Bedrock: {row.fault}", row.turns, result, GOAL, is_met)
+
+
+def _measured(short: bool, seed: int) -> list[Row]:
     with serve_bedrock(skilled) as server, aimed_at(server), tempfile.TemporaryDirectory() as folder:
         return asyncio.run(_rows(server, Path(folder), scale=1 if short else 8, seed=seed))
 
@@ -92,11 +109,7 @@ async def _rows(server: BedrockServer, folder: Path, *, scale: int, seed: int) -
     found.append(await _group("all of these, as served", folder, _skills(models), turns=10 * scale))
     server.plan = by_seed(seed, 1.0)
     broken = Skills(classifier=Scripted(), writer=BrokenWriter(), judge=LocalJudge())
-    found.append(
-        await _group(
-            "all of these, local skill too", folder, _skills(models), turns=20 * scale // 8, local=broken
-        )
-    )
+    found.append(await _group(ALL_DOWN, folder, _skills(models), turns=20 * scale // 8, local=broken))
     return found
 
 
@@ -147,25 +160,3 @@ def _written_by(reply: TurnReply) -> str:
     return {f"model:bedrock:{FIRST}": "first model", f"model:bedrock:{SECOND}": "second model"}.get(
         writer, "local skill"
     )
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--short", action="store_true", help="a tenth of the turns")
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    found = rows(given.short, given.seed)
-    print(f"{'fault':31}{'turns':>6}{'answered':>9}" + "".join(f"{who:>14}" for who in WRITERS), end="")
-    print(f"{'failed calls':>14}{'slowest s':>11}")
-    for row in found:
-        print(f"{row.fault:31}{row.turns:6}{row.answered:9}", end="")
-        print("".join(f"{row.by[who]:14}" for who in WRITERS) + f"{row.failed_calls:14}{row.slowest_s:11.2f}")
-    print(
-        f"{sum(row.answered for row in found)} of {sum(row.turns for row in found)} turns answered ", end=""
-    )
-    print(f"within the deadline of {TURN_S:g} s (seed {given.seed})")
-
-
-if __name__ == "__main__":
-    main()
