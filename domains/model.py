@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from memory.records import Step
+from memory.text import WORD
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 """Lower case, digits and underscores; it becomes part of labels, paths and ids."""
@@ -233,6 +234,10 @@ class Replies(Written):
     """Sent when the knowledge does not hold the answer."""
 
 
+def _words_alone(text: str) -> str:
+    return " ".join(WORD.findall(text.lower()))
+
+
 class Domain(Written):
     """One domain; everything specific to it is in its folder."""
 
@@ -261,6 +266,14 @@ class Domain(Written):
 
     folder: Path = Field(default=Path(), exclude=True)
     """Where it was loaded from."""
+
+    @cached_property
+    def _asked_by_examples(self) -> frozenset[str]:
+        return frozenset(_words_alone(text) for text, _ in self.examples())
+
+    def is_example(self, text: str) -> bool:
+        """True when `text` is one of the example questions, whatever its case and punctuation."""
+        return _words_alone(text) in self._asked_by_examples
 
     def examples(self) -> list[tuple[str, Step]]:
         """Return every example question with the step it stands for."""

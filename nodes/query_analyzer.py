@@ -175,8 +175,11 @@ def _substance(text: str, domain: Domain) -> tuple[int, int]:
 def find_doubt(analysis: Analysis, text: str, domain: Domain) -> Doubt | None:
     """Say why a message cannot be answered yet; `None` when it can.
 
-    One can be answered that names a thing and says something about it, or that says enough without one.
+    One can be answered that names a thing and says something about it, or that says enough without one; and
+    one that the domain gives as an example.
     """
+    if domain.is_example(text):
+        return None
     things, words = _substance(text, domain)
     if things + words == 0:
         return "nothing"

@@ -93,7 +93,7 @@ Start:
 Ask:
   run        Ask one question and print the answer with its sources.
   chat       Talk with a domain until /quit or Ctrl-D.
-  feedback   Say whether the answers of a session helped.
+  feedback   Say whether an answer helped.
 
 Serve:
   serve      Serve the agent over HTTP, as on AgentCore.
@@ -111,13 +111,13 @@ Learn:
   flows      See where sessions go well and where they fail.
   models     Train models, see their versions, go back.
 
+Set up:
+  forget     Erase a person: profile, session memory, traces and lake.
+  config     See the settings, and try what they choose.
+
 Teach:
   domain     Make, check and look at domains.
   knowledge  Add documents that answers can cite.
-
-Set up:
-  config     See the settings, and try what they choose.
-  forget     Erase a person: profile, session memory, traces and lake.
 """)
 
 
@@ -384,7 +384,14 @@ model_fallbacks        []           default
 model_timeout_s        15.0         default
 embedder               minilm       default
 dynamodb_table_prefix               default
+opensearch_url                      default
+opensearch_service                  default
+opensearch_engine      lucene       default
+knowledge_base_id                   default
 redis_url                           default
+session_memory         state        default
+agentcore_memory_id                 default
+checkpoint_keys                     default
 tenant                 local        default
 user                   local        default
 guidance_enabled       True         default

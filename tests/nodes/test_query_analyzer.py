@@ -141,6 +141,12 @@ async def test_letters_that_python_takes_for_equal_never_break_the_search_for_th
     assert update["analysis"].entities == ({} if spelled == "ﬁ" else {"letter": "SIK"})
 
 
+async def test_what_the_domain_gives_as_an_example_is_never_asked_about() -> None:
+    for text, is_unclear in (("how to change IT", False), ("How to do it", True)):
+        update = await query_analyzer(state(query=text), context(classifier=Scripted()))
+        assert update["is_unclear"] is is_unclear
+
+
 # --- answers to a clarifying question ---------------------------------------------------------------
 
 ASKED: Any = {"query": "Something with the P1", "reply": "Which of these is it?", "label": "", "at": 0.0}
