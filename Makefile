@@ -39,7 +39,7 @@ test: check ## Run all checks, tests and the notebook; adapters on real services
 	@echo "tests: notebooks"
 	@$(BIN)/python -m pytest --nbmake notebooks
 	@echo "tests: services"
-	@SERVICES_OPTIONAL=1 tests/services/with.sh $(BIN)/python -m pytest -m services -rs
+	@SERVICES_OPTIONAL=1 tests/services/with.sh $(BIN)/python -m pytest -m services -n auto --dist loadfile -rs
 
 check: $(VENV)/dev.stamp ## Lint, check types and the direction of imports
 	@echo "check: ruff, mypy --strict, imports"

@@ -83,6 +83,7 @@ async def test_tables_are_made_once_with_their_indexes_and_time_to_live() -> Non
         "conversations": {"UserIdIndex", "open-index"},
         "releases": set(),
         "patterns": {"frequency-index"},
+        "checkpoints": set(),
     }
     assert (lives["TimeToLiveStatus"], lives["AttributeName"]) == ("ENABLED", "expires_at")
 
