@@ -49,7 +49,9 @@ def feedback_event(
 ) -> FeedbackGiven:
     """Return what a user thinks of the last answer; `comment` is redacted already."""
     return FeedbackGiven(
-        event_id=make_event_id(known.session_id, f"feedback:{request_id}", known.turns, 0),
+        event_id=make_event_id(
+            known.session_id, f"feedback:{request_id}", known.turns, 0, tenant=known.tenant
+        ),
         session_id=known.session_id,
         tenant=known.tenant,
         domain=known.domain,
@@ -69,7 +71,9 @@ def completion_event(known: Conversation, reason: CompletionReason, *, at: datet
     A folder restored from yesterday counts the same turns again, and must not use an id twice.
     """
     return SessionCompleted(
-        event_id=make_event_id(known.session_id, f"completed:{known.last_at}", known.turns, 0),
+        event_id=make_event_id(
+            known.session_id, f"completed:{known.last_at}", known.turns, 0, tenant=known.tenant
+        ),
         session_id=known.session_id,
         tenant=known.tenant,
         domain=known.domain,

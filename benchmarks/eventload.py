@@ -49,7 +49,7 @@ def turn_events(number: int) -> list[SessionEvent]:
     """Return the events of a turn; the same number gives the same turn."""
     session, turn = f"s-{number % SESSIONS}", number // SESSIONS + 1
     common = {"session_id": session, "tenant": "acme", "domain": "pumps", "user": "u", "turn": turn}
-    ids = [make_event_id(session, f"r-{number}", turn, seq) for seq in range(2)]
+    ids = [make_event_id(session, f"r-{number}", turn, seq, tenant="acme") for seq in range(2)]
     at = START + timedelta(seconds=number)
     return [
         NodeFinished(

@@ -86,7 +86,7 @@ def late(sessions: Sequence[RecordedSession]) -> list[SessionEvent]:
     """Return what users said of old sessions long afterwards."""
     return [
         FeedbackGiven(
-            event_id=make_event_id(one.session_id, "late", 1, 0),
+            event_id=make_event_id(one.session_id, "late", 1, 0, tenant=TENANT),
             session_id=one.session_id,
             tenant=TENANT,
             domain=DOMAIN,

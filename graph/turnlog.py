@@ -61,6 +61,7 @@ class TurnLog:
             "turn": turn,
             "release": release,
         }
+        self._session_id, self._turn, self._tenant = session_id, turn, tenant
         self._request_id = request_id
         self._now = now
         self._redact = redact
@@ -91,9 +92,10 @@ class TurnLog:
         """
         seq = len(self.events)
         number = LAST if kind is TurnFinished else seq
-        session_id, turn = self._envelope["session_id"], self._envelope["turn"]
         event = kind(
-            event_id=make_event_id(session_id, self._request_id, turn, number),  # type: ignore[arg-type]
+            event_id=make_event_id(
+                self._session_id, self._request_id, self._turn, number, tenant=self._tenant
+            ),
             seq=seq,
             at=self._now(),
             **self._envelope,

@@ -140,7 +140,7 @@ def recorded_events(
     request = f"recorded:{domain}"
     events: list[SessionEvent] = [
         TurnFinished(
-            event_id=make_event_id(session.session_id, request, number, 0),
+            event_id=make_event_id(session.session_id, request, number, 0, tenant=tenant),
             turn=number,
             seq=0,
             at=start + timedelta(seconds=times[number - 1]),
@@ -156,7 +156,7 @@ def recorded_events(
         for number, step in enumerate(map(parse_step, session.labels), start=1)
     ]
     end = SessionCompleted(
-        event_id=make_event_id(session.session_id, request, 0, 0),
+        event_id=make_event_id(session.session_id, request, 0, 0, tenant=tenant),
         turn=0,
         seq=0,
         at=start + timedelta(seconds=times[-1]),

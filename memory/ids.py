@@ -5,12 +5,13 @@ import secrets
 from collections.abc import Sequence
 
 
-def make_event_id(session_id: str, request_id: str, turn: int, seq: int) -> str:
+def make_event_id(session_id: str, request_id: str, turn: int, seq: int, *, tenant: str) -> str:
     """Return 32 hex digits that follow from the arguments: written again, it is the same event.
 
-    Ids of one request share their first half, so that an index keeps them side by side.
+    Clients choose the ids of sessions and requests; with the tenant in it, no event of another can pass for a
+    repeat of this one. Ids of one request share their first half, so that an index keeps them side by side.
     """
-    request = hashlib.sha256(f"{session_id}\x00{request_id}".encode()).hexdigest()
+    request = hashlib.sha256(f"{tenant}\x00{session_id}\x00{request_id}".encode()).hexdigest()
     return f"{request[:20]}{turn & 0xFFFFFF:06x}{seq & 0xFFFFFF:06x}"
 
 

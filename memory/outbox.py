@@ -370,7 +370,9 @@ def _gap(first: SessionEvent, counts: Counter[str]) -> EventsDropped:
     envelope = {name: getattr(first, name) for name in ("session_id", "tenant", "domain", "user", "turn")}
     return EventsDropped(
         **envelope,
-        event_id=make_event_id(first.session_id, f"gap:{first.event_id}", first.turn, first.seq),
+        event_id=make_event_id(
+            first.session_id, f"gap:{first.event_id}", first.turn, first.seq, tenant=first.tenant
+        ),
         seq=first.seq,
         at=first.at,
         release=first.release,

@@ -79,7 +79,7 @@ def session_events(
     for number, turn in enumerate(turns, start=1):
         step = _step(turn.label) if turn.label is not None else UNNAMED
         yield TurnFinished(
-            event_id=_event_id(session_id, request, turn, number),
+            event_id=_event_id(session_id, request, turn, number, tenant),
             turn=number,
             seq=0,
             at=turn.at,
@@ -95,7 +95,7 @@ def session_events(
             **common,
         )
     yield SessionCompleted(
-        event_id=make_event_id(session_id, _ending(request, session), 0, 0),
+        event_id=make_event_id(session_id, _ending(request, session), 0, 0, tenant=tenant),
         turn=0,
         seq=0,
         at=max(turn.at for turn in turns),
@@ -106,11 +106,11 @@ def session_events(
     )
 
 
-def _event_id(session_id: str, request: str, turn: ImportedTurn, number: int) -> str:
+def _event_id(session_id: str, request: str, turn: ImportedTurn, number: int, tenant: str) -> str:
     """A turn with an id of its own keeps its event, even when a later export puts another turn before it."""
     if turn.key:
-        return make_event_id(session_id, f"imported:{turn.key}", 0, 0)
-    return make_event_id(session_id, request, number, 0)
+        return make_event_id(session_id, f"imported:{turn.key}", 0, 0, tenant=tenant)
+    return make_event_id(session_id, request, number, 0, tenant=tenant)
 
 
 def _ending(request: str, session: ImportedSession) -> str:

@@ -35,7 +35,7 @@ def turn_events(
 
     def common(seq: int) -> dict[str, Any]:
         return {
-            "event_id": make_event_id(session, request, turn, seq),
+            "event_id": make_event_id(session, request, turn, seq, tenant=tenant),
             "session_id": session,
             "tenant": tenant,
             "domain": domain,
@@ -71,7 +71,7 @@ def turn_events(
 
 def completed(session: str = "session-1", *, tenant: str = "acme", domain: str = "pumps") -> SessionEvent:
     return SessionCompleted(
-        event_id=make_event_id(session, "completed", 0, 0),
+        event_id=make_event_id(session, "completed", 0, 0, tenant=tenant),
         session_id=session,
         tenant=tenant,
         domain=domain,
@@ -87,7 +87,7 @@ def completed(session: str = "session-1", *, tenant: str = "acme", domain: str =
 
 def feedback(session: str = "session-1", *, tenant: str = "acme", domain: str = "pumps") -> SessionEvent:
     return FeedbackGiven(
-        event_id=make_event_id(session, "feedback", 1, 0),
+        event_id=make_event_id(session, "feedback", 1, 0, tenant=tenant),
         session_id=session,
         tenant=tenant,
         domain=domain,

@@ -50,7 +50,7 @@ def sessions_of(log: Sequence[Visit]) -> Sessions:
 
 def common(session: str, *, turn: int, at_s: float, key: str, user: str = USERS[0]) -> dict[str, Any]:
     return {
-        "event_id": make_event_id(session, key, turn, 0),
+        "event_id": make_event_id(session, key, turn, 0, tenant="acme"),
         "session_id": session,
         "tenant": "acme",
         "domain": "pumps",

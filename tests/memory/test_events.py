@@ -62,21 +62,24 @@ def test_every_kind_of_event_has_one_name() -> None:
 
 def test_the_same_event_has_the_same_id_and_another_has_another() -> None:
     ids = {
-        make_event_id("s", "r", 1, 1),
-        make_event_id("s", "r", 1, 2),
-        make_event_id("s", "r", 2, 1),
-        make_event_id("s", "r1", 1, 1),
-        make_event_id("sr", "", 1, 1),
-        make_event_id("", "sr", 1, 1),
+        make_event_id("s", "r", 1, 1, tenant="t"),
+        make_event_id("s", "r", 1, 2, tenant="t"),
+        make_event_id("s", "r", 2, 1, tenant="t"),
+        make_event_id("s", "r1", 1, 1, tenant="t"),
+        make_event_id("sr", "", 1, 1, tenant="t"),
+        make_event_id("", "sr", 1, 1, tenant="t"),
+        make_event_id("s", "r", 1, 1, tenant="u"),
     }
 
-    assert make_event_id("s", "r", 1, 1) in ids
-    assert len(ids) == 6
+    assert make_event_id("s", "r", 1, 1, tenant="t") in ids
+    assert len(ids) == 7
     assert {len(known) for known in ids} == {32}
 
 
 def test_ids_of_one_request_begin_alike_so_that_an_index_keeps_them_together() -> None:
-    assert make_event_id("s", "r", 1, 1)[:20] == make_event_id("s", "r", 1, 2)[:20]
+    one, two = (make_event_id("s", "r", 1, seq, tenant="t") for seq in (1, 2))
+
+    assert one[:20] == two[:20]
 
 
 def test_a_pattern_id_is_the_same_in_every_process_and_tells_patterns_apart() -> None:
