@@ -410,13 +410,18 @@ class Runtime:
         return found
 
     async def feedback_report(
-        self, domain: str, on_progress: Progress, *, since: datetime | None = None
+        self,
+        domain: str,
+        on_progress: Progress,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> FeedbackReport:
         """Return what users of the settings' tenant think of the answers of a domain."""
         await self.drain()
         tenant = self.settings.tenant
         return await feedback.run(
-            self._parts.lake, tenant=tenant, domain=domain, since=since, on_progress=on_progress
+            self._parts.lake, tenant=tenant, domain=domain, since=since, until=until, on_progress=on_progress
         )
 
     async def warm(self) -> None:

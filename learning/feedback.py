@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 from learning.progress import Progress
@@ -106,7 +106,7 @@ async def run(
     until: datetime | None = None,
     on_progress: Progress | None = None,
 ) -> FeedbackReport:
-    """Read a domain's turns and feedback from the lake and report; the scheduled form calls this too.
+    """Read a domain's turns and feedback from the lake and report.
 
     Turns from `since` on and before `until` count (aware times); feedback on them counts whenever it came.
     """
@@ -122,11 +122,6 @@ async def run(
     if on_progress:
         on_progress("feedback", 1, 1, f"{found.answers:,} answers")
     return found
-
-
-def week_before(now: datetime) -> datetime:
-    """Return when the span of a weekly report begins."""
-    return now - timedelta(days=7)
 
 
 def report(

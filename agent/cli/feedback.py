@@ -1,6 +1,5 @@
 """`slipstream feedback`: say whether an answer helped, and see what all users say."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ from agent.cli.files import write_file
 from agent.cli.options import Domain, Json, State
 from agent.cli.output import talk, write, write_json
 from agent.cli.run import Session, last_session
+from agent.cli.span import Since, Week, span
 from agent.cli.work import in_runtime, opened_runtime
 
 if TYPE_CHECKING:
@@ -69,10 +69,8 @@ def feedback(
 def report(
     domain: Domain = None,
     state: State = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option("--since", metavar="DATE", formats=["%Y-%m-%d"], help="Answers from this day on (UTC)."),
-    ] = None,
+    since: Since = None,
+    week: Week = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write the Markdown to this file too.")
     ] = None,
@@ -84,15 +82,15 @@ def report(
     what users did: ask again in other words, come back within a day, give up, ask for a
     person. Each proposal names its sessions.
 
-    Example: slipstream feedback report -d solaris --since 2026-11-14
+    Example: slipstream feedback report -d solaris --week 2026-W47
     """
     from agent.settings import load_settings
     from agent.views.feedback import feedback_markdown
 
     settings = load_settings(domain=domain, state_dir=state)
-    begin = since.replace(tzinfo=UTC) if since else None
+    begin, end = span(since, week)
     with opened_runtime(settings, show_progress=not as_json) as (runtime, loop, on_progress):
-        found = loop.run(runtime.feedback_report(settings.domain, on_progress, since=begin))
+        found = loop.run(runtime.feedback_report(settings.domain, on_progress, since=begin, until=end))
     if out is not None:
         write_file(out, feedback_markdown(found))
     if as_json:

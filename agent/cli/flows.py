@@ -1,6 +1,5 @@
 """`slipstream flows`: what the sessions show that a person should act on."""
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,8 +8,8 @@ import typer
 from agent.cli.files import write_file
 from agent.cli.options import Domain, Json, State
 from agent.cli.output import look, talk, write, write_json
+from agent.cli.span import Since, Week, span
 from agent.cli.work import opened_runtime
-from memory.errors import AgentError
 
 if TYPE_CHECKING:  # --help must not pay for learning
     from learning.findings import FlowReport
@@ -18,28 +17,6 @@ if TYPE_CHECKING:  # --help must not pay for learning
 app = typer.Typer(name="flows", help="See where sessions go well and where they fail.", no_args_is_help=True)
 
 
-class WeekUnreadable(AgentError):
-    """A week was named that no calendar has, or together with a day to begin with."""
-
-    code = "agent.week_unreadable"
-
-    def __init__(self, week: str, problem: str) -> None:
-        super().__init__(
-            f"`{week[:80]}` {problem}.",
-            fix="Name one week as `--week 2026-W47`, or a day as `--since 2026-11-16`.",
-        )
-
-
-Since = Annotated[
-    datetime | None,
-    typer.Option(
-        "--since", metavar="DATE", formats=["%Y-%m-%d"], help="Sessions that ended on this day or later."
-    ),
-]
-Week = Annotated[
-    str | None,
-    typer.Option("--week", metavar="WEEK", help="Sessions that ended in this week, as 2026-W47 (UTC)."),
-]
 Out = Annotated[
     Path | None,
     typer.Option(
@@ -69,7 +46,7 @@ def report(
     from agent.settings import load_settings
     from agent.views.flowreport import flow_report_markdown, flow_report_text
 
-    begin, end = _span(since, week)
+    begin, end = span(since, week)
     settings = load_settings(domain=domain, state_dir=state)
     with opened_runtime(settings, show_progress=not as_json) as (runtime, loop, on_progress):
         found = loop.run(runtime.flow_report(settings.domain, on_progress, since=begin, until=end))
@@ -82,19 +59,6 @@ def report(
     else:
         write(flow_report_text(found, **look()))
     talk(f"report.md, report.json and flows.svg are in {folder}")
-
-
-def _span(since: datetime | None, week: str | None) -> tuple[datetime | None, datetime | None]:
-    """Return from when on and until when sessions count; `None` where there is no limit."""
-    if week is None:
-        return (since.replace(tzinfo=UTC) if since else None), None
-    if since is not None:
-        raise WeekUnreadable(week, "cannot be asked for together with `--since`")
-    try:
-        begin = datetime.strptime(f"{week}-1", "%G-W%V-%u").replace(tzinfo=UTC)
-    except ValueError:
-        raise WeekUnreadable(week, "is no week of the calendar") from None
-    return begin, begin + timedelta(days=7)
 
 
 def _write(found: "FlowReport", folder: Path) -> None:
