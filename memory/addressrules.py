@@ -86,7 +86,7 @@ _MARKED = re.compile(
 """What only an address has."""
 
 _MARKED_BY_NAME = re.compile(rf"(?<!\w)\d{{2,6}} {_WORDS}(?:{_KINDS_BY_NAME})\b", re.IGNORECASE)
-_ENVELOPE = re.compile(r"\d[^\n]*[^\W\d_][^\n]*(?:\n[^\n]*){1,4}\s\d{4,6}")
+_ENVELOPE = re.compile(r"\d(?:[\d_]|(?!\n)\W)*+[^\W\d_][^\n]*+(?:\n[^\n]*){1,4}\s\d{4,6}")
 """From a house number over lines to a postcode."""
 
 _CUE = re.compile(
@@ -114,9 +114,9 @@ _LOWER = re.compile(
 _LOWER_STATE = re.compile(r",? [a-z]{2,3} \d{4,6}(?!\w)")
 _DIGIT = re.compile(r"\d")
 _LETTER = re.compile(r"[^\W\d_]")
-_TAIL = re.compile(rf"(?:{_GAP}(?:{_LINKS}))+$")
+_TAIL = re.compile(rf"(?:(?>{_GAP})(?:{_LINKS}))+$")
 _SENTENCE_END = re.compile(r"(?<=[^\W\d_]{3})\. (?=[^\W\d_])")
-_LINE_OF_NAMES = re.compile(r"(?:[^\d\n]+\n[ \t>?]*)+(?=\d)")
+_LINE_OF_NAMES = re.compile(r"(?:[^\d\n]++\n)+[ \t>?]*(?=\d)")
 
 
 def find_addresses(text: str) -> Iterator[Found]:

@@ -24,9 +24,9 @@ FENCE = re.compile(r"^[ \t]*```[ \t]*(\w*)[^\n`]*\n(.*?)^[ \t]*```[ \t]*$", re.M
 FENCE_LINE = re.compile(r"^[ \t]*```", re.MULTILINE)
 
 ABOUT_ITSELF = re.compile(
-    r"^[\W_]*(?:(?:the|my|this|final|overall|judge'?s?|answer'?s?)[\s_]+)*"
+    r"^(?:(?!\n)[\W_])*+(?:(?:the|my|this|final|overall|judge'?s?|answer'?s?)[\s_]{1,9}+){0,9}"
     r"(?:score|rating|verdict|grade|decision|criteria|judge?ment|confidence|grounded(?:ness)?|faithful(?:ness)?"
-    r"|relevance|quality)[\W_]*\s*(?:is|[:=]|->|=>)[^.!?\n]{0,200}(?:[.!?]\d[^.!?\n]{0,40})*[.!?]?\s*$",
+    r"|relevance|quality)[\W_]{0,40}(?:is|[:=]|->|=>)[^.!?\n]{0,200}(?:[.!?]\d[^.!?\n]{0,40})*[.!?]?\s*$",
     re.IGNORECASE | re.MULTILINE,
 )
 """A line in which an answer tells its judge what to think."""

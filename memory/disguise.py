@@ -97,9 +97,11 @@ _SPACED = re.compile(
 _SHORT = re.compile(r"(?<![a-z0-9])[a-z](?:[-_*|/~+.][a-z0-9?!,.:;'](?![a-z0-9]))+")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{16,20000}={0,2}(?![A-Za-z0-9+/_=-])")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ ,:]?){8,4000}(?![0-9A-Za-z])")
-_PIECE = re.compile(r"\b\w{1,20}\s?[:=]\s?(?P<quote>[\"'])(?P<piece>.{1,500}?)(?P=quote)(?=[\s;,]|$)")
+_PIECE = re.compile(r"\b\w{1,20}\s?[:=]\s?(?:\"([^\"\n]{1,500}+)\"|'([^'\n]{1,500}+)')(?=[\s;,]|$)")
 _WORD = re.compile(r"[^\s]+")
-_MIXED = re.compile(r"(?=[^\s]*[a-z])(?=[^\s]*[013457@$!])[a-z013457@$!'.,:;?*()-]{2,}$|[013457]{2,4}$|[14]$")
+_MIXED = re.compile(
+    r"(?![^\s]*-\d)(?=[^\s]*[a-z])(?=[^\s]*[013457@$!])[a-z013457@$!'.,:;?*()-]{2,}$|[013457]{2,4}$|[14]$"
+)
 _BACKWARDS = re.compile(r"snoitcurtsni|tpmorp|erongi|drawssap|selur ")
 
 
@@ -185,7 +187,7 @@ def _joined(text: str) -> str:
     """Append the pieces of a text that was cut into quoted parts, in their order."""
     if "=" not in text and ":" not in text:
         return text
-    pieces = [match.group("piece") for match in _PIECE.finditer(text)]
+    pieces = [match.group(match.lastindex or 0) for match in _PIECE.finditer(text)]
     if len(pieces) < 2:
         return text
     return f"{text} {' '.join(pieces)}"

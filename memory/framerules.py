@@ -8,11 +8,11 @@ FRAME_RULES: tuple[InjectionRule, ...] = (
         "forged_frame",
         SURE,
         (
-            r"(?:^|[\n\"'] ?)={3,} ?(?:end|begin|start|new|system)\b|</?(?:system|assistant|context"
+            r"(?:^|[\n\"'] ?)={3,}+ ?(?:end|begin|start|new|system)\b|</?(?:system|assistant|context"
             r"|instructions?|user|documents?|tool_?(?:result|output|call)s?|im_start|im_end|prompt"
             r"|admin|passages?|data|question|sys|s|inst)\b[^>\n]{0,40}>|<\|[a-z_]{2,20}\|>|\[/?(?:inst"
             r"|system|sys)\]|<<\/?sys>>|\[\[?(?:end|begin|start|system)\b[^\]]{0,40}\]"
-            r"|#{2,} ?(?:system|instructions?|new instructions?|end of|response|assistant)\b|(?:^"
+            r"|(?<!#)#{2,}+ ?(?:system|instructions?|new instructions?|end of|response|assistant)\b|(?:^"
             r"|[\n.!?\"'] ?)(?:system|assistant|developer|admin(?:istrator)?|root"
             r"|sysadmin)(?: (?:message|note|override|prompt|notice|alert|update|command"
             r"|instruction))? ?:(?!:)"
@@ -22,7 +22,7 @@ FRAME_RULES: tuple[InjectionRule, ...] = (
         "frame_ends",
         LIKELY,
         (
-            r"-{3,} ?(?:end|begin|new|system|stop)\b|\b(?:end of|end) (?:the )?(?:context|document"
+            r"(?<!-)-{3,}+ ?(?:end|begin|new|system|stop)\b|\b(?:end of|end) (?:the )?(?:context|document"
             r"|documents|user input|user query|prompt|system prompt|passages?|input|data|conversation"
             r"|instructions?|tool (?:output|result))\b|\b(?:output|result|context|document"
             r"|response) (?:continues|resumes|ends) (?:below|here)\b|```(?:system|assistant)"
@@ -159,7 +159,8 @@ FRAME_RULES: tuple[InjectionRule, ...] = (
             r"|chat|message|full|entire|whole|complete) (?:history|conversation|transcript|log|session"
             r"|context)|conversation|transcript|(?:report|data|results?|contents?|answers?|records?"
             r"|secrets?|passwords?|keys?|tokens?|history|files?|details|information|context|documents?"
-            r"|summary)) (?:\S+ ){0,3}?(?:to|at|into|in)\b (?:\S+ ){0,3}?(?:[\w.+-]+@[\w.-]+\w|https?:"
+            r"|summary)) (?:\S+ ){0,3}?(?:to|at|into|in)\b (?:\S+ ){0,3}?"
+            r"(?:[\w+.-]{1,64}+@[\w.-]{1,80}|https?:"
             r"|www\.|\w+\.(?:example|com|net|org|io|xyz|ru|evil)\b|(?:every|each|all|your) (?:answers?"
             r"|repl\w+|responses?|messages?)|(?:an |the |this )?(?:url|webhook|link|image|attacker"
             r"|external|server|endpoint))|!\[[^\]]{0,40}\]\(https?://[^)]{0,80}(?:=|\{|\+)"
@@ -213,8 +214,8 @@ FRAME_RULES: tuple[InjectionRule, ...] = (
         "payload_pieces",
         LIKELY,
         (
-            r"\b[a-z]\w{0,9} ?= ?['\"].{1,300}?['\"].{0,300}?\b[a-z]\w{0,9} ?="
-            r" ?['\"].{1,300}?['\"].{0,200}?\b[a-z]\w{0,9} ?\+ ?(?:' ' ?\+ ?)?[a-z]|\b(?:let|set"
+            r"\b[a-z]\w{0,9} ?= ?(?:'[^']{1,300}+'|\"[^\"]{1,300}+\")[^=]{0,300}="
+            r" ?(?:'[^']{1,300}+'|\"[^\"]{1,300}+\")[^+]{0,200}\+ ?(?:' ' ?\+ ?)?[a-z]|\b(?:let|set"
             r"|define|given|assume) [a-z]\w{0,9} ?= ?['\"]"
         ),
     ),
@@ -366,7 +367,7 @@ FRAME_RULES: tuple[InjectionRule, ...] = (
         (
             r"\b(?:well done|good job|great job|excellent|perfect|very good|that'?s (?:done|enough)"
             r"|stop|stopp|now|sehr gut|gut gemacht|das (?:genugt|reicht|ist erledigt)"
-            r"|super)[!.,]? .{0,40}\b(?:new|next|another|further|following|neue\w*|nachste\w*"
+            r"|super)[!.,]? .{0,40}?\b(?:new|next|another|further|following|neue\w*|nachste\w*"
             r"|folgende\w*|weitere\w*) (?:great )?(?:tasks?|challenge|question|assignment|job"
             r"|instruction|order|aufgabe|frage|herausforderung)\w*|\b(?:focus|concentrate) on (?:your"
             r"|the) (?:new|next) task"
@@ -425,7 +426,7 @@ DOCUMENT_RULES: tuple[InjectionRule, ...] = (
         LIKELY,
         (
             r"^(?:how (?:do|does|can|to|many|much)|what(?:'s| is| are| was)|who|why|when|where|which"
-            r"|can you|could you|tell me|is it|do you|should i)\b.*\?"
+            r"|can you|could you|tell me|is it|do you|should i)\b[^?]{0,400}+\?"
         ),
     ),
     sign(

@@ -21,6 +21,7 @@ from memory.disguise import Reading, read
 from memory.framerules import DOCUMENT_RULES
 from memory.injectionrules import INJECTION_RULES, signs
 from memory.injectionwords import InjectionRule
+from memory.needles import windows
 
 BUCKETS = 1 << 14
 """Hashed features (count); fewer make words collide, more only make the file larger."""
@@ -31,13 +32,16 @@ PART = 4
 LOOKED_AT = 1200
 """Characters of a text that the model looks at, half from each end; the rules look at all."""
 
+SENTENCES = 500
+"""Sentences of a document that are looked at one by one; of a longer one some are taken together (count)."""
+
 CONCEALED = 5.0
 """What hidden letters add to the log-odds: nobody hides a harmless question."""
 
 Channel = Literal["user", "document"]
 
 _TOKEN = re.compile(r"[^\W_]+(?:'[a-z]+)?|[^\w\s]")
-_SENTENCE_ENDS = re.compile(r"(?<=[.!?;>])[\s]+|\n+")
+_SENTENCE_ENDS = re.compile(r"(?<=[.!?;>])\s+|(?<!\n)\n+")
 FILE = Path(__file__).with_name("injection.json")
 
 
@@ -70,14 +74,14 @@ RULES: dict[Channel, Sequence[InjectionRule]] = {
 
 
 def suspect(text: str, channel: Channel = "user") -> Suspicion:
-    """Return how likely `text` is an attack; in a document the most suspicious sentence counts."""
+    """Return how likely `text` is an attack; its worst window or, in a document, sentence counts."""
     return suspect_reading(read(text), channel)
 
 
 def suspect_reading(reading: Reading, channel: Channel = "user") -> Suspicion:
     """Return how likely a text that was made plain is an attack."""
     head = _heads()[channel]
-    parts = pieces(reading.text) if channel == "document" else [reading.text]
+    parts = pieces(reading.text) if channel == "document" else windows(reading.text)
     found = [(_log_odds(part, head, channel), part) for part in parts]
     (log_odds, names), _ = max(found, key=lambda item: item[0][0])
     if reading.concealed:
@@ -95,7 +99,10 @@ def _log_odds(text: str, head: Head, channel: Channel) -> tuple[float, tuple[str
 
 def pieces(text: str) -> list[str]:
     """Split a document into sentences; each one is also seen with the next, because orders may run on."""
-    lines = [line for line in _SENTENCE_ENDS.split(text) if line.strip()]
+    lines = [line for long in _SENTENCE_ENDS.split(text) if long.strip() for line in windows(long)]
+    if len(lines) > SENTENCES:
+        at_once = math.ceil(len(lines) / SENTENCES)
+        lines = [" ".join(lines[at : at + at_once]) for at in range(0, len(lines), at_once)]
     pairs = [f"{first} {second}" for first, second in pairwise(lines)]
     return [*lines, *pairs] or [""]
 

@@ -1,13 +1,13 @@
 """What a sign of an attack is, and the words that such signs are made of.
 
-Patterns run over text that `memory.disguise.read` made plain: lower case, no accents. Gaps are bounded, so
-that the time grows with the length.
+Patterns run over text that `memory.disguise.read` made plain: lower case, no accents. Gaps are bounded, and
+`sign` bounds the words in them, so that the time grows with the length.
 """
 
 import re
 from typing import NamedTuple
 
-from memory.needles import Needles, needles
+from memory.needles import Needles, bounded, needles
 
 
 class InjectionRule(NamedTuple):
@@ -85,4 +85,4 @@ TO_ASSISTANT = (
 
 def sign(name: str, weight: float, pattern: str) -> InjectionRule:
     """Compile a rule."""
-    return InjectionRule(name, weight, re.compile(pattern), needles(pattern))
+    return InjectionRule(name, weight, re.compile(bounded(pattern)), needles(pattern))

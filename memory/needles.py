@@ -1,4 +1,4 @@
-"""What a text must hold for a regular expression to match: asked first, because most hold none of it."""
+"""What keeps rules cheap on any text: what it must hold for a rule to be tried, how far a rule looks."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -7,8 +7,19 @@ from typing import Any
 SHORTEST = 3
 """Shorter pieces stand in nearly every text, so that asking for them saves nothing (characters)."""
 
+_BOUNDED = {r"\S+": r"\S{1,40}+", r"\s+": r"\s{1,20}+", r"\W+": r"\W{1,20}", r"\s*": r"\s{0,20}+"}
+"""What may run on through a whole text, and the same with an end (characters)."""
+
 Needles = tuple[tuple[str, ...], ...]
 """Of each inner tuple one piece must be in the text."""
+
+WINDOW = 3000
+"""Longest text that rules and model look at in one go; messages and passages are hardly ever longer
+(characters).
+"""
+
+OVERLAP = 500
+"""What a window has in common with the next, so that no attack is cut in two (characters)."""
 
 _REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
 
@@ -17,6 +28,18 @@ def needles(pattern: str) -> Needles:
     """Return what every match of `pattern` (lower case, no flags) contains; empty when nothing is sure."""
     parser: Any = re._parser  # type: ignore[attr-defined]  # the parse tree has no public name
     return tuple(tuple(sorted(pieces, key=len)) for pieces in _sure(parser.parse(pattern)))
+
+
+def bounded(pattern: str) -> str:
+    """Bound the words and blanks that `pattern` passes over; else a long run costs its length squared."""
+    for endless, short in _BOUNDED.items():
+        pattern = pattern.replace(endless, short)
+    return pattern
+
+
+def windows(text: str) -> list[str]:
+    """Cut a long text into overlapping windows: what a rule costs cannot grow faster than the text."""
+    return [text[at : at + WINDOW] for at in range(0, max(1, len(text) - OVERLAP), WINDOW - OVERLAP)]
 
 
 def may_match(needed: Needles, text: str) -> bool:

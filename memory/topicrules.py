@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from memory.needles import Needles, may_match, needles
+from memory.needles import Needles, bounded, may_match, needles, windows
 
 RuleName = Literal["credential_request", "future_feature", "future_commitment", "competitor_disparagement"]
 
@@ -27,10 +27,10 @@ class TopicRule(NamedTuple):
 
 
 def _rule(name: RuleName, finds: str, spares: str) -> TopicRule:
-    return TopicRule(name, re.compile(finds), re.compile(spares), needles(finds))
+    return TopicRule(name, re.compile(bounded(finds)), re.compile(bounded(spares)), needles(finds))
 
 
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+|(?<!\n)\n+")
 
 # --- somebody's or the system's secret is asked for ------------------------------------------------
 
@@ -92,6 +92,8 @@ CREDENTIAL_REQUEST = _rule(
         r"|\b(?:hers|his|theirs)\b.{0,20}\b(?:password|login|key|pin)"
         rf"|\bdo you (?:know|have|remember|store|see)\b.{{0,30}}\b(?:the|her|his|their|its|any|all"
         rf"|my \w+'s)\b.{{0,30}}\b{_KEYS}\b"
+        rf"|\b(?:what|which) (?:\w+ )?{_KEYS} (?:do|did|are) you (?:us(?:e|ing)|have|hold|stor(?:e|ing)|know"
+        r"|connect|log|sign|authenticate)\b"
         rf"|\b(?:log|sign) (?:me )?in as (?:the |an? )?(?:admin\w*|root|another|someone|him|her|them|my)\b"
     ),
     (
@@ -334,7 +336,7 @@ _SLIGHT = (
 _SPARES_FACTS = (
     r"\b(?:in this benchmark|benchmark\w*|measured|according to|documentation|lists? its"
     r"|its price list|per (?:dbu|hour|gb|month|seat|query)|percent|survey|report(?:ed)? by"
-    r"|status page|release notes|published)\b|\b\d[\d.,]* ?(?:s|ms|%|percent|seconds|usd|dollars"
+    r"|status page|release notes|published)\b|(?<![\d.,])\d[\d.,]*+ ?(?:s|ms|%|percent|seconds|usd|dollars"
     r"|\$|gb|tb|hours?)\b|\bour (?:old |own |previous |former )"
     r"|\b(?:error|exception|failed|fails|failing|broken|bad) (?:connection|request|link|query"
     r"|credentials|gateway|pipe|message)\b|\bavoid (?:full|select|using|scanning|the|duplicate"
@@ -359,7 +361,7 @@ def disparagement(names: tuple[str, ...]) -> TopicRule:
 
 def broken(rules: Iterable[TopicRule], text: str) -> list[RuleName]:
     """Return the rules that some sentence of a text that was made plain breaks, in the order given."""
-    sentences = [line for line in _SENTENCE.split(text) if line]
+    sentences = [line for long in _SENTENCE.split(text) if long for line in windows(long)]
     return [
         rule.name
         for rule in rules

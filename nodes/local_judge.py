@@ -30,7 +30,7 @@ STEPS = re.compile(r"\b(?:step by step|what steps|which steps|list (?:all|the|ev
 """A question that wants a list."""
 
 QUESTION_PARTS = re.compile(
-    r"[?;]\s+|,?\s+(?:and|or) (?=(?:what|why|how|when|where|which|who|is|are|do|does|can)\b)"
+    r"[?;]\s+|,?(?<!\s)\s++(?:and|or) (?=(?:what|why|how|when|where|which|who|is|are|do|does|can)\b)"
 )
 """Where one question ends and the next begins."""
 
