@@ -1,4 +1,4 @@
-"""Hybrid search over passages: words by tantivy (BM25), meaning by exact cosine, both fused."""
+"""The knowledge index: passages found by their words and by their meaning, built and kept on disk."""
 
 import asyncio
 import hashlib
@@ -11,31 +11,19 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import tantivy
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
 from memory.errors import AgentError, EmbedderMismatch, StorageFailed
-from memory.onnx import OnnxEmbedder, embedder_identity
+from memory.fusion import fuse, learned_share, passage_text, query_vector
+from memory.nearest import NearestSearch, open_nearest, write_nearest
+from memory.onnx import embedder_identity
 from memory.records import Passage, PassageHit
-from memory.text import terms
+from memory.wordindex import CANDIDATES, WordIndex, write_words
 
-FORMAT = 3
-CANDIDATES = 100
-"""Passages that each search contributes to the fusion; 50 found less on AWS questions, 200 no more."""
-
-LEXICAL_SHARE = 0.5
-"""Weight of the word search in the fused score; equal shares measured best (min-max fusion)."""
-
-TITLE_TIMES = 2
-"""How often the words of a title count, in one field with the text.
-
-Once finds as much on AWS questions (nDCG@10 0.853, twice 0.848) but less in the project's own domains; a
-title as a field of its own, boosted by 1.5, found less (0.814).
-"""
-
-MOST_TERMS = 64
-"""Different words of a question that are looked up; a pasted log is no better found by its thousands."""
+FORMAT = 4
+VECTORS_SINCE = 3
+"""Oldest format whose vectors are as good as new ones: only the words have to be indexed again."""
 
 CHUNK = 64
 """Texts embedded between two writes to the disk: what an interruption can cost."""
@@ -66,24 +54,32 @@ class HybridKnowledgeIndex:
     """`KnowledgeIndex` in this process; immutable once opened, shared by threads."""
 
     def __init__(
-        self, passages: list[bytes], vectors: Vectors, index: tantivy.Index, embedder: Embeddings
+        self,
+        passages: list[bytes],
+        words: WordIndex,
+        nearest: NearestSearch,
+        embedder: Embeddings,
+        lexical_share: float,
     ) -> None:
         self._passages = passages
-        self._vectors = vectors
-        self._searcher = index.searcher()
-        self._schema = index.schema
+        self._words = words
+        self._nearest = nearest
         self._embedder = embedder
+        self.lexical_share = lexical_share
+        """Weight of the word search (0 to 1); 1 leaves meaning out."""
 
     def __len__(self) -> int:
         return len(self._passages)
 
     def contents(self) -> tuple[list[Passage], Vectors]:
         """Return all passages by id, and their vectors: shape (passages, dimension)."""
-        return [Passage.model_validate_json(passage) for passage in self._passages], np.asarray(self._vectors)
+        return [Passage.model_validate_json(passage) for passage in self._passages], np.asarray(
+            self._nearest.vectors
+        )
 
     @cached_property
     def version(self) -> str:
-        digest = hashlib.sha256(self._vectors.tobytes())
+        digest = hashlib.sha256(self._nearest.vectors.tobytes())
         for passage in self._passages:
             digest.update(len(passage).to_bytes(8) + passage)
         return digest.hexdigest()
@@ -94,45 +90,16 @@ class HybridKnowledgeIndex:
         return await asyncio.to_thread(self._search, query, k)
 
     def _search(self, query: str, k: int) -> list[PassageHit]:
-        lexical = self._lexical(query)
-        dense = self._vectors @ _query_vector(self._embedder, query)
-        nearest = np.argpartition(-dense, min(CANDIDATES, len(dense) - 1))[:CANDIDATES]
-        fused: dict[int, float] = {}
-        for weight, scores in (
-            (LEXICAL_SHARE, lexical),
-            (1 - LEXICAL_SHARE, {int(n): float(dense[n]) for n in nearest}),
-        ):
-            for number, score in _min_max(scores).items():
-                fused[number] = fused.get(number, 0.0) + weight * score
-        ranked = sorted((-round(score, 6), number) for number, score in fused.items())[:k]
+        scores = self._words.search(query)
+        if self.lexical_share < 1:
+            near = self._nearest.search(query_vector(self._embedder, query), CANDIDATES, scores)
+            scores = fuse(scores, near, self.lexical_share)
+        best = max(scores.values(), default=0.0) or 1.0  # the best one scores 1
+        ranked = sorted((-round(score / best, 6), number) for number, score in scores.items())[:k]
         return [
             PassageHit(passage=Passage.model_validate_json(self._passages[number]), score=-score)
             for score, number in ranked
         ]
-
-    def _lexical(self, query: str) -> dict[int, float]:
-        """Score by words; the query is cut into terms here, so nothing in it is query syntax."""
-        clauses = [
-            (tantivy.Occur.Should, tantivy.Query.term_query(self._schema, "words", term))
-            for term in list(dict.fromkeys(terms(query)))[:MOST_TERMS]
-        ]
-        if not clauses:
-            return {}
-        found = self._searcher.search(tantivy.Query.boolean_query(clauses), CANDIDATES).hits
-        return {self._searcher.doc(address)["number"][0]: score for score, address in found}
-
-
-def _query_vector(embedder: Embeddings, query: str) -> Vectors:
-    if isinstance(embedder, OnnxEmbedder):
-        return embedder.query(query)
-    return np.asarray(embedder.embed_query(query), np.float32)
-
-
-def _min_max(scores: dict[int, float]) -> dict[int, float]:
-    if not scores:
-        return {}
-    low, high = min(scores.values()), max(scores.values())
-    return {number: (score - low) / (high - low) if high > low else 1.0 for number, score in scores.items()}
 
 
 # --- building and opening ------------------------------------------------------------------------
@@ -158,11 +125,18 @@ def build_index(
     with _writing(folder):
         (folder / PENDING).mkdir(parents=True, exist_ok=True)
     vectors = _embed(folder, kept, embedder, on_progress)
+    share = _known_share(folder, len(kept), embedder) or learned_share(kept, vectors, embedder)
     with _writing(folder):
         data = Path(tempfile.mkdtemp(prefix="data-", dir=folder))
         _write_data(data, kept, vectors)
         before = _pointed_at(folder)
-        about = {"format": FORMAT, "embedder": embedder_identity(embedder), "data": data.name}
+        about = {
+            "format": FORMAT,
+            "embedder": embedder_identity(embedder),
+            "data": data.name,
+            "lexical_share": share,
+            "passages": len(kept),
+        }
         (data / "index.json").write_text(json.dumps(about), encoding="utf-8")
         (data / "index.json").replace(folder / "index.json")  # from here on the new one answers
         _tidy(folder, data, before)
@@ -192,25 +166,36 @@ def open_index(folder: Path, embedder: Embeddings) -> HybridKnowledgeIndex:
 
 
 def _open(folder: Path, embedder: Embeddings) -> HybridKnowledgeIndex:
+    data, share = _find(folder, embedder, since=FORMAT)
+    try:
+        passages = (data / "passages.jsonl").read_bytes().splitlines()
+        nearest, words = open_nearest(data), WordIndex(data / "words")
+    except (OSError, EOFError, ValueError):  # a file is missing or damaged: it has to be built again
+        raise KnowledgeMissing(folder) from None
+    if len(passages) != len(nearest.vectors):
+        raise KnowledgeMissing(folder)
+    return HybridKnowledgeIndex(passages, words, nearest, embedder, share)
+
+
+def _find(folder: Path, embedder: Embeddings, *, since: int) -> tuple[Path, float]:
+    """Return where the files of the index lie that is there, and its share of words.
+
+    Raises:
+        KnowledgeMissing: there is none, or its format is older.
+        EmbedderMismatch: it was built with another embedder.
+    """
     try:
         about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         built_with, data = str(about["embedder"]), folder / about["data"]
-        is_known = about["format"] == FORMAT
+        is_known = since <= about["format"] <= FORMAT
+        share = float(about["lexical_share"]) if about["format"] == FORMAT else 1.0
     except (OSError, ValueError, KeyError, TypeError):
         raise KnowledgeMissing(folder) from None
     if not is_known:
         raise KnowledgeMissing(folder)
     if built_with != embedder_identity(embedder):
         raise EmbedderMismatch(str(folder), built_with, embedder_identity(embedder))
-    try:
-        passages = (data / "passages.jsonl").read_bytes().splitlines()
-        vectors = np.load(data / "vectors.npy", mmap_mode="r")
-        words = tantivy.Index.open(str(data / "words"))
-    except (OSError, EOFError, ValueError):  # a file is missing or damaged: it has to be built again
-        raise KnowledgeMissing(folder) from None
-    if len(passages) != len(vectors):
-        raise KnowledgeMissing(folder)
-    return HybridKnowledgeIndex(passages, vectors, words, embedder)
+    return data, share
 
 
 def _embed(
@@ -220,7 +205,7 @@ def _embed(
     on_progress: Callable[[int, int], None] | None,
 ) -> Vectors:
     """Return a vector a passage; each chunk is stored as soon as it is there."""
-    texts = {_key(passage): f"{passage.title}\n{passage.text}" for passage in passages}
+    texts = {_key(passage): passage_text(passage) for passage in passages}
     made_by = hashlib.sha256(embedder_identity(embedder).encode()).hexdigest()[:8]
     known = _built_vectors(folder, embedder)
     for file in (folder / PENDING).glob(f"{made_by}-*.npy"):
@@ -239,12 +224,28 @@ def _embed(
     return np.stack([known[_key(passage)] for passage in passages])
 
 
+def _known_share(folder: Path, count: int, embedder: Embeddings) -> float | None:
+    """Return what was measured for the index that is there, unless it has half or twice as many passages."""
+    try:
+        about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        is_near = about["passages"] / 2 < count < about["passages"] * 2
+        is_same = (about["format"], about["embedder"]) == (FORMAT, embedder_identity(embedder))
+        return float(about["lexical_share"]) if is_near and is_same else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def _built_vectors(folder: Path, embedder: Embeddings) -> dict[str, Vectors]:
     """Return the vectors of the index that is there, if the same embedder made it."""
     try:
-        passages, vectors = _open(folder, embedder).contents()
-        return {_key(passage): vector for passage, vector in zip(passages, vectors, strict=True)}
-    except (KnowledgeMissing, EmbedderMismatch, ValueError):
+        data, _ = _find(folder, embedder, since=VECTORS_SINCE)
+        vectors = np.load(data / "vectors.npy", mmap_mode="r")
+        lines = (data / "passages.jsonl").read_bytes().splitlines()
+        return {
+            _key(Passage.model_validate_json(line)): vector
+            for line, vector in zip(lines, vectors, strict=True)
+        }
+    except (KnowledgeMissing, EmbedderMismatch, OSError, EOFError, ValueError):
         return {}
 
 
@@ -267,31 +268,14 @@ def _read_vectors(file: Path) -> dict[str, Vectors]:
 
 def _write_data(data: Path, passages: Sequence[Passage], vectors: Vectors) -> None:
     """Write all of an index but the file that points at it."""
-    np.save(data / "vectors.npy", vectors)
+    write_nearest(data, vectors)
     lines = [passage.model_dump_json(exclude_defaults=True) for passage in passages]
     (data / "passages.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     (data / "words").mkdir()
     try:
-        _write_words(data / "words", passages)
+        write_words(data / "words", passages)
     except ValueError as error:  # what tantivy makes of a full disk
         raise OSError(0, str(error)[:160]) from None
-
-
-def _write_words(folder: Path, passages: Sequence[Passage]) -> None:
-    """Write the word index; terms are stemmed here and stored as they are, so query and text agree."""
-    builder = tantivy.SchemaBuilder()
-    builder.add_unsigned_field("number", stored=True)
-    builder.add_text_field("words", tokenizer_name="whitespace", index_option="freq")
-    index = tantivy.Index(builder.build(), path=str(folder))
-    writer = index.writer(num_threads=1)
-    for number, passage in enumerate(passages):
-        document = tantivy.Document()
-        document.add_unsigned("number", number)
-        words = terms(passage.title) * TITLE_TIMES + terms(passage.text)
-        document.add_text("words", " ".join(words))
-        writer.add_document(document)
-    writer.commit()
-    writer.wait_merging_threads()
 
 
 def _pointed_at(folder: Path) -> str | None:

@@ -8,15 +8,15 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
 
-from memory.hybrid import CANDIDATES, MOST_TERMS, TITLE_TIMES, KnowledgeMissing
+from memory.hybrid import KnowledgeMissing
 from memory.onnx import embedder_identity
 from memory.opensearch import Document, Engine, OpenSearch
 from memory.opensearch_swap import Contents, about, publish, vector_field
 from memory.records import Passage, PassageHit
-from memory.text import terms
+from memory.wordindex import CANDIDATES, MOST_TERMS, index_terms, passage_words
 
 ALIAS = "session-knowledge"
-FORMAT = 1
+FORMAT = 2
 
 RANK_CONSTANT = 60
 """Of reciprocal rank fusion; the value of Cormack, Clarke and Büttcher (SIGIR 2009)."""
@@ -87,7 +87,7 @@ def _documents(domain: str, passages: Sequence[Passage], vectors: Vectors) -> It
         fields = {
             "domain": domain,
             "passage": passage.model_dump(mode="json", exclude_defaults=True),
-            "words": " ".join(terms(passage.title) * TITLE_TIMES + terms(passage.text)),
+            "words": passage_words(passage),
             "embedding": vector,
         }
         yield Document(hashlib.sha256(passage.passage_id.encode()).hexdigest()[:32], fields)
@@ -138,7 +138,7 @@ class OpenSearchKnowledgeIndex:
 
     def _body(self, query: str, vector: Sequence[float], k: int) -> dict[str, Any]:
         """Return the search; the question is cut into terms here, so nothing in it is query syntax."""
-        words = " ".join(list(dict.fromkeys(terms(query)))[:MOST_TERMS])
+        words = " ".join(list(dict.fromkeys(index_terms(query)))[:MOST_TERMS])
         narrowed = {"bool": {"filter": [{"term": {"domain": self._domain}}]}}
         by_words = {"bool": {"must": [{"match": {"words": words}}], **narrowed["bool"]}}
         near = {"vector": vector, "k": CANDIDATES, "filter": narrowed}

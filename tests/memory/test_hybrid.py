@@ -1,5 +1,6 @@
 """The knowledge index on disk: built once, built again, broken off, damaged."""
 
+import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +11,14 @@ from hypothesis import strategies as st
 from langchain_core.embeddings import Embeddings
 
 from memory.errors import EmbedderMismatch, StorageFailed
-from memory.hybrid import CHUNK, HybridKnowledgeIndex, KnowledgeMissing, build_index, open_index
+from memory.hybrid import (
+    CHUNK,
+    VECTORS_SINCE,
+    HybridKnowledgeIndex,
+    KnowledgeMissing,
+    build_index,
+    open_index,
+)
 from memory.onnx import OnnxEmbedder, open_embedder
 from memory.records import Passage
 from tests.conformance.adapters import LetterCounts
@@ -115,6 +123,15 @@ async def test_no_query_is_syntax_and_every_score_is_a_share(query: str, pumps: 
 
     assert len(hits) == (3 if query.strip() else 0)
     assert all(0 <= hit.score <= 1 for hit in hits)
+
+
+async def test_a_code_is_found_by_its_pieces(tmp_path: Path) -> None:
+    coded = [passage(1, "IL-2 binds here."), passage(2, "IFN/gamma binds here.")]
+    index = build(tmp_path / "k", coded, LetterCounts())
+    index.lexical_share = 1.0
+
+    assert await ids(index, "interleukin 2") == ["p-0001"]
+    assert await ids(index, "gamma") == ["p-0002"]
 
 
 async def test_equal_scores_are_ordered_by_id_whatever_the_order_of_building(tmp_path: Path) -> None:
@@ -242,6 +259,17 @@ def test_an_index_that_was_not_built_is_missing(tmp_path: Path) -> None:
         open_index(tmp_path / "k", LetterCounts())
 
     assert "slipstream knowledge build" in caught.value.fix
+
+
+def test_an_index_of_the_format_before_is_built_again_without_embedding(tmp_path: Path) -> None:
+    build_index(tmp_path / "k", PUMPS, Counting())
+    about = json.loads((tmp_path / "k" / "index.json").read_text())
+    (tmp_path / "k" / "index.json").write_text(json.dumps(about | {"format": VECTORS_SINCE}))
+
+    with pytest.raises(KnowledgeMissing):
+        open_index(tmp_path / "k", Counting())
+    embedder = Counting()
+    assert (len(build(tmp_path / "k", PUMPS, embedder)), embedder.texts) == (4, 0)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": 99}'])
