@@ -64,7 +64,7 @@ def adapters(settings: Settings) -> list[Adapter]:
     """Return what the settings choose, in the order of a turn."""
     chosen = [_state_folder(settings), *_models(settings), _embedder(settings), _dynamodb(settings)]
     chosen += [_bucket(settings), _bus(settings), _opensearch(settings), _knowledge_base(settings)]
-    chosen += [_valkey(settings), _agentcore_memory(settings)]
+    chosen += [_guardrail(settings), _valkey(settings), _agentcore_memory(settings)]
     return [one for one in chosen if one is not None]
 
 
@@ -232,6 +232,25 @@ def _knowledge_base(settings: Settings) -> Adapter | None:
         client().retrieve(knowledgeBaseId=known, retrievalQuery={"text": "ping"})
 
     return Adapter(f"knowledge base {known}", "knowledge", "knowledge_base_id", attempt, costs=True)
+
+
+def _guardrail(settings: Settings) -> Adapter | None:
+    known = settings.guardrail_id
+    if known is None:
+        return None
+    client = _Client("bedrock-runtime")
+
+    def attempt() -> None:
+        client().apply_guardrail(
+            guardrailIdentifier=known,
+            guardrailVersion=settings.guardrail_version,
+            source="INPUT",
+            content=[{"text": {"text": "ping"}}],
+        )
+
+    return Adapter(
+        f"guardrail {known}", "second opinion on prompt attacks", "guardrail_id", attempt, costs=True
+    )
 
 
 def _agentcore_memory(settings: Settings) -> Adapter | None:

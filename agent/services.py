@@ -16,7 +16,7 @@ from domains.documents import read_passages
 from domains.loader import find_domain, load_domain, load_passages, load_tools
 from domains.model import Domain
 from graph.retries import ModelDown
-from graph.state import Services, Skills
+from graph.state import SecondOpinion, Services, Skills
 from learning.demotion import changed_at, load_decisions
 from learning.models import VersionBroken, VersionUnknown, live_version, model_name, version_folder
 from learning.served import WithoutDemoted
@@ -73,6 +73,7 @@ class ServiceShelf:
         self._on_progress = on_progress
         self._cache = cache
         self._search = search
+        self._second_opinion = _second_opinion(settings)
         self._made: dict[tuple[str, str], Services] = {}
         self._decided: dict[tuple[str, str], int] = {}
         """When it was last decided which patterns are out of service."""
@@ -162,6 +163,7 @@ class ServiceShelf:
             cases={},
             redact=redact,
             holdout_share=self._settings.holdout_share,
+            second_opinion=self._second_opinion,
         )
 
     def _with_trained(self, base: Services, tenant: str) -> Services:
@@ -253,6 +255,15 @@ def model_skills(model: BaseChatModel, name: str, domain: Domain) -> Skills:
         name=f"model {name}",
         breaker=Breaker(f"Model `{name}`", budget_s=longest_s, failures=(ModelDown,)),
     )
+
+
+def _second_opinion(settings: Settings) -> SecondOpinion | None:
+    """Return who is asked about messages in the grey band of the injection detector."""
+    if settings.guardrail_id is None:
+        return None
+    from memory.bedrock_guardrail import open_guardrail
+
+    return open_guardrail(settings.guardrail_id, settings.guardrail_version)
 
 
 async def _cases(patterns: PatternIndex) -> dict[str, list[Case]]:

@@ -102,6 +102,13 @@ class Settings(BaseSettings):
     knowledge_base_id: Annotated[str, Field(pattern=r"^[0-9a-zA-Z]{1,10}$")] | None = None
     """Look knowledge up in this Bedrock Knowledge Base; while it is down, in the state folder."""
 
+    guardrail_id: Annotated[str, Field(pattern=r"^(arn:aws\S+:guardrail/)?[a-z0-9]{1,64}$")] | None = None
+    """Ask this Bedrock guardrail, by id or ARN, about messages of which the local detector of prompt attacks
+    is unsure; while it is down the local verdict stands."""
+
+    guardrail_version: Annotated[str, Field(pattern=r"^([1-9]\d{0,7}|DRAFT)$")] = "DRAFT"
+    """Version of that guardrail: a number, or `DRAFT`."""
+
     redis_url: SecretStr | None = None
     """Valkey or Redis (`redis://` or `rediss://`) where what a search found is kept for a day; masked
     wherever settings are shown. While it is down everything works, only slower."""

@@ -145,10 +145,11 @@ def test_the_page_about_aws_tells_of_every_setting_that_chooses_an_adapter() -> 
         event_bus="e",
         opensearch_url="https://host",
         knowledge_base_id="K",
+        guardrail_id="g",
         redis_url="redis://host",
     )
     page = (Path(__file__).parents[2] / "docs" / "aws.md").read_text("utf-8")
 
     chosen = {one.setting for one in adapters(every)}
-    assert len(chosen) == 10
+    assert len(chosen) == 11
     assert {setting for setting in chosen if f"`{setting}`" not in page} == set()
