@@ -32,6 +32,7 @@ from learning.preparing import prepare_examples, prepare_sessions
 from learning.progress import Progress
 from learning.reports import LearnPreview, LearnReport
 from learning.sessions import Sessions
+from learning.stored import Source
 from learning.trials import read_turns, trials
 from memory.errors import AgentError, StorageFailed
 from memory.onnx import embedder_identity
@@ -419,9 +420,10 @@ class Runtime:
     ) -> FeedbackReport:
         """Return what users of the settings' tenant think of the answers of a domain."""
         await self.drain()
-        tenant = self.settings.tenant
+        settings, services = self.settings, await self.services(domain)
+        source = Source(settings.tenant, domain, self._learner(services).identity)
         return await feedback.run(
-            self._parts.lake, tenant=tenant, domain=domain, since=since, until=until, on_progress=on_progress
+            self._parts.lake, source, settings.state_dir, since=since, until=until, on_progress=on_progress
         )
 
     async def warm(self) -> None:

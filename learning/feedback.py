@@ -1,15 +1,20 @@
 """What users think of the answers, by intent, topic, release and passage, and what to change about it."""
 
+import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Literal, NamedTuple
 
+from learning.intents import Naming, stored_intents
 from learning.progress import Progress
+from learning.reading import INTENTS
 from learning.signals import TELLING, Judged, Sign, judge_turns
 from learning.significance import share
+from learning.stored import Source
 from memory.ports import Lake
-from memory.records import Record, SessionEvent
+from memory.records import Record, SessionEvent, TurnFinished
 
 By = Literal["intent", "topic", "release", "passage"]
 Change = Literal["missing_knowledge", "wrong_intent_examples", "weak_prompt", "weak_passage"]
@@ -99,9 +104,9 @@ class FeedbackReport(Record):
 
 async def run(
     lake: Lake,
+    source: Source,
+    folder: Path,
     *,
-    tenant: str,
-    domain: str,
     since: datetime | None = None,
     until: datetime | None = None,
     on_progress: Progress | None = None,
@@ -109,19 +114,30 @@ async def run(
     """Read a domain's turns and feedback from the lake and report.
 
     Turns from `since` on and before `until` count (aware times); feedback on them counts whenever it came.
+    Turns that came without an intent bear the one that the source's classifier gave them when they were
+    learned from, as stored in the state folder `folder`.
     """
+    names = await asyncio.to_thread(stored_intents, folder / INTENTS, source.classifier)
     events: list[SessionEvent] = []
     read = 0
-    async for event in lake.scan(tenant=tenant, domain=domain):
+    async for event in lake.scan(tenant=source.tenant, domain=source.domain):
         read += 1
         if isinstance(event, TELLING):
-            events.append(event)
+            events.append(_named(event, names))
         if on_progress and read % SCANNED == 0:
             on_progress("feedback", read, 0, "events read")
-    found = report(events, domain, since=since, until=until)
+    found = report(events, source.domain, since=since, until=until)
     if on_progress:
         on_progress("feedback", 1, 1, f"{found.answers:,} answers")
     return found
+
+
+def _named(event: SessionEvent, names: Mapping[str, Naming]) -> SessionEvent:
+    if not isinstance(event, TurnFinished) or event.label_source != "none" or event.event_id not in names:
+        return event
+    known = names[event.event_id]
+    step = {"intent": known.step.intent, "topic": known.step.topic, "confidence": known.confidence}
+    return event.model_copy(update=step)
 
 
 def report(

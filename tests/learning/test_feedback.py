@@ -8,10 +8,16 @@ import pytest
 
 from agent.views.feedback import feedback_markdown
 from learning.feedback import FeedbackReport, Group, report, run
+from learning.intents import Question, classify_turns
+from learning.reading import INTENTS
 from learning.signals import judge_turns
+from learning.stored import Source
 from memory.parquet import open_lake
-from memory.records import FeedbackGiven, SessionCompleted, SessionEvent
+from memory.records import Analysis, FeedbackGiven, SessionCompleted, SessionEvent
 from tests.learning.logs import START, USERS, common, over, said, turn_event
+from tests.turns import Scripted
+
+LEAK = Analysis(intent="leak", intent_confidence=0.8, topic="seal", topic_confidence=0.8)
 
 pytestmark = pytest.mark.anyio
 
@@ -167,11 +173,32 @@ async def test_the_scheduled_form_reads_the_lake_of_one_tenant_and_domain(tmp_pa
     await lake.write([*mine, *foreign])
     told: list[str] = []
 
-    found = await run(lake, tenant="acme", domain="pumps", on_progress=lambda *seen: told.append(seen[0]))
+    found = await run(
+        lake,
+        Source("acme", "pumps", "local:1"),
+        tmp_path,
+        on_progress=lambda *seen: told.append(seen[0]),
+    )
 
     assert found == report(mine, "pumps")
     assert found.answers == 3 and told
-    assert (await run(lake, tenant="acme", domain="nothing")).answers == 0
+    assert (await run(lake, Source("acme", "nothing", "local:1"), tmp_path)).answers == 0
+
+
+async def test_what_came_without_an_intent_bears_the_name_that_learning_gave_it(tmp_path: Path) -> None:
+    lake = open_lake(tmp_path / "lake")
+    nameless = turn_event("s-1", 1, "none", label_source="none", confidence=0.0)
+    named = turn_event("s-2", 1, "alarm")
+    await lake.write([nameless, named])
+    question = Question(nameless.event_id, "s-1", "u-1", nameless.at.timestamp(), nameless.query)
+    await classify_turns(
+        [question], Scripted(answers={nameless.query: LEAK}), tmp_path / INTENTS, lambda *_: None
+    )
+
+    found = await run(lake, Source("acme", "pumps", "scripted:1"), tmp_path)
+
+    assert {one.name for one in found.groups if one.by == "intent"} == {"leak", "alarm"}
+    assert group(found, "topic", "leak/seal").answers == 1
 
 
 def test_the_page_names_the_worst_first_and_lets_no_foreign_text_in() -> None:
