@@ -50,6 +50,17 @@ PUMPS = DOMAIN.model_copy(
 QUESTION = "My P1 has a leaking seal, what now?"
 
 
+class Size(NamedTuple):
+    """Turns of each group (count)."""
+
+    a_fault: int
+    mixed: int
+    all_down: int
+
+
+SHORT, LONG = Size(4, 4, 2), Size(40, 80, 20)
+
+
 class Row(NamedTuple):
     """One line of the table: a group of turns that met one kind of fault."""
 
@@ -77,7 +88,7 @@ class BrokenWriter:
 
 
 def fault_rows(short: bool, seed: int) -> list[FaultRow]:
-    """Return one row a group of faults: 500 turns, or 62 when `short`."""
+    """Return one row a group of faults: 500 turns, or 46 when `short`."""
     return [_row(row) for row in _measured(short, seed)]
 
 
@@ -94,22 +105,22 @@ def _row(row: Row) -> FaultRow:
 
 def _measured(short: bool, seed: int) -> list[Row]:
     with serve_bedrock(skilled) as server, aimed_at(server), tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(_rows(server, Path(folder), scale=1 if short else 8, seed=seed))
+        return asyncio.run(_rows(server, Path(folder), SHORT if short else LONG, seed=seed))
 
 
-async def _rows(server: BedrockServer, folder: Path, *, scale: int, seed: int) -> list[Row]:
+async def _rows(server: BedrockServer, folder: Path, size: Size, *, seed: int) -> list[Row]:
     settings = load_settings(state_dir=folder, model_timeout_s=TIMEOUT_S)
     models = [make_chat_model(f"bedrock:{name}", settings) for name in (FIRST, SECOND)]
     found = []
     for number, (fault, kinds) in enumerate(GROUPS.items()):
         server.plan = by_seed(seed + number, SHARE, kinds)
         unbroken = [replace(one, breaker=None) for one in _skills(models)]
-        found.append(await _group(fault, folder, unbroken, turns=5 * scale))
+        found.append(await _group(fault, folder, unbroken, turns=size.a_fault))
     server.plan = by_seed(seed, SHARE)
-    found.append(await _group("all of these, as served", folder, _skills(models), turns=10 * scale))
+    found.append(await _group("all of these, as served", folder, _skills(models), turns=size.mixed))
     server.plan = by_seed(seed, 1.0)
     broken = Skills(classifier=Scripted(), writer=BrokenWriter(), judge=LocalJudge())
-    found.append(await _group(ALL_DOWN, folder, _skills(models), turns=20 * scale // 8, local=broken))
+    found.append(await _group(ALL_DOWN, folder, _skills(models), turns=size.all_down, local=broken))
     return found
 
 

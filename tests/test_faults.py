@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.faults import groups
+from benchmarks.faults_services import SERVICES
 
 ROOT = Path(__file__).parents[1]
+ON_SERVICES = pytest.param("services", marks=pytest.mark.services(*SERVICES))
 
 
-@pytest.mark.parametrize("group", groups())
+@pytest.mark.parametrize("group", [ON_SERVICES if group == "services" else group for group in groups()])
 def test_every_goal_of_the_fault_table_holds(group: str) -> None:
     command = [sys.executable, "-m", "benchmarks.faults", "--short", "--only", group]
 
