@@ -16,6 +16,9 @@ SUGGESTIONS = 3
 SURE = 0.5
 """Topic confidence from which the topic's words go into the search."""
 
+WORTH_SAYING = 0.05
+"""Chance from which a second or third step is suggested beside the likeliest."""
+
 POINTING = re.compile(
     r"\b(?:it|its|this|that|these|those|them|they|there|here|one|ones|else|more|so|"
     r"then|now|next|after|afterwards|again|still|done)\b",
@@ -114,7 +117,8 @@ async def _match(state: GraphState, context: GraphContext, led_by: Suggestion | 
         times=[*(turn["at"] for turn in past), context.now().timestamp()],
         k=SUGGESTIONS,
     )
-    return match.suggestions
+    first, others = match.suggestions[:1], match.suggestions[1:]
+    return [*first, *(one for one in others if one.confidence >= WORTH_SAYING)]
 
 
 # --- messages that lean on their session -----------------------------------------------------------

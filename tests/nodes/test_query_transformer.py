@@ -64,6 +64,27 @@ async def test_the_flow_with_this_step_at_its_end_is_matched() -> None:
     assert (update["guidance"].arm, update["guidance"].release) == ("guided", "r1")
 
 
+class Doubting(Habits):
+    """Patterns that are sure of nothing."""
+
+    async def match(self, flow: Sequence[str], **given: Any) -> FlowMatch:
+        [usual] = (await super().match(flow, **given)).suggestions
+        said = {"procedure/seal": 0.04, "procedure": 0.05, "troubleshooting": 0.01}
+        return FlowMatch(
+            [
+                usual.model_copy(update={"label": label, "confidence": chance})
+                for label, chance in said.items()
+            ],
+            0.2,
+        )
+
+
+async def test_the_likeliest_step_is_told_however_unlikely_and_no_other_that_hardly_anyone_takes() -> None:
+    update = await query_transformer(state(query="it drips", analysis=SEAL), context(patterns=Doubting()))
+
+    assert [one.label for one in update["guidance"].suggestions] == ["procedure/seal", "procedure"]
+
+
 async def test_what_was_said_and_when_goes_to_the_patterns_too() -> None:
     habits = Habits()
     unclear: Any = {"query": "hm", "reply": "Which pump?", "label": "", "at": 90.0}
