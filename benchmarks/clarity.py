@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import tempfile
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from nodes.classify import fit_classifier
 from nodes.query_analyzer import find_doubt, understand
 
 DOMAINS = ("solaris", "support")
+TODAY = date(2026, 11, 21)
 
 
 class Case(NamedTuple):
@@ -56,7 +58,7 @@ async def judge(domain: Domain, classifier: Classifier, cases: Sequence[Case]) -
     guesses = await classifier.classify([case.text for case in cases])
     found = []
     for case, guess in zip(cases, guesses, strict=True):
-        analysis = understand(guess, case.text, case.text, domain)
+        analysis = understand(guess, case.text, case.text, domain, TODAY)
         found.append(Found(case, find_doubt(analysis, case.text, domain) is not None, analysis))
     return found
 

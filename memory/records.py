@@ -66,6 +66,15 @@ class Analysis(Record):
     entities: dict[str, str] = {}
     """Kind of entity to the value found, for example `turbine_model` to `SMT60`."""
 
+    dates: list[str] = []
+    """Days named, ISO 8601 where it is plain which day is meant."""
+
+    amounts: list[str] = []
+    """Numbers with a unit, for example `12.5 bar` or `1200 rpm`."""
+
+    key_phrases: list[str] = []
+    """What the message is about in its own words, most telling first."""
+
     sentiment: Literal["negative", "neutral", "positive"] = "neutral"
     complexity: float = Field(default=0.0, ge=0, le=1)
     """0: one plain question; 1: many parts, conditions and technical terms."""

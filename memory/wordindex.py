@@ -52,7 +52,7 @@ class WordIndex:
         if not clauses:
             return {}
         most = sum(MOST_OF_A_TERM * self._rarity(term) for term in asked)
-        found = self._searcher.search(tantivy.Query.boolean_query(clauses), CANDIDATES).hits
+        found = self._searcher.search(tantivy.Query.boolean_query(clauses), CANDIDATES, count=False).hits
         return {self._searcher.doc(place)["number"][0]: min(1.0, score / most) for score, place in found}
 
     def _holders(self, term: str) -> int:

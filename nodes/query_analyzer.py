@@ -1,12 +1,17 @@
-"""Understands a message: intent, topic, entities, sentiment, complexity, clarity."""
+"""Understands a message: intent, topic, things, dates, amounts, key phrases, mood, complexity, clarity."""
 
 import re
+from datetime import date
 from typing import Literal
 
 from domains.model import Domain
 from graph.state import GraphContext, GraphState, GraphUpdate
 from memory.records import Analysis
 from memory.text import WORD, terms
+from nodes.amounts import find_amounts
+from nodes.dates import find_dates
+from nodes.keyphrases import key_phrases
+from nodes.sentiment import mood_of
 
 FOLLOW_UP = re.compile(
     r"^(?:and|what about|how about|also|same|then|ok(?:ay)?,? (?:and|then))\b", re.IGNORECASE
@@ -19,13 +24,6 @@ PERSON = re.compile(
     r"\b(?:human|person|agent|someone|engineer|expert|representative|supervisor)\b"
     r"|\b(?:real|actual|live) (?:human|person|agent)\b",
     re.IGNORECASE,
-)
-NEGATIVE = frozenset(
-    "angry annoyed awful bad broken disappointed fail failing fails frustrated frustrating hate horrible "
-    "ridiculous stuck terrible unacceptable useless worse worst wrong".split()
-)
-POSITIVE = frozenset(
-    "appreciate awesome excellent fixed glad good great helpful love nice perfect thank thanks works".split()
 )
 JOINED = re.compile(r"\b(?:and|or|but|if|when|while|unless|after)\b", re.IGNORECASE)
 VAGUE = frozenset(
@@ -96,7 +94,8 @@ async def query_analyzer(state: GraphState, context: GraphContext) -> GraphUpdat
 
 async def _analyze(text: str, picked: str | None, state: GraphState, context: GraphContext) -> Analysis:
     [guess] = await context.skills.classifier.classify([text])
-    return understand(_as_picked(guess, picked), state.query, text, context.services.domain)
+    today = context.now().date()
+    return understand(_as_picked(guess, picked), state.query, text, context.services.domain, today)
 
 
 def _is_of_readings(text: str) -> bool:
@@ -122,12 +121,16 @@ def _as_picked(guess: Analysis, picked: str | None) -> Analysis:
     return guess.model_copy(update=sure)
 
 
-def understand(guess: Analysis, query: str, text: str, domain: Domain) -> Analysis:
+def understand(guess: Analysis, query: str, text: str, domain: Domain, today: date) -> Analysis:
     """Complete what the classifier said of `text`, which is the `query` with what it follows."""
+    dates, undated = find_dates(text, today)
     return guess.model_copy(
         update={
             "entities": _entities(domain, text),
-            "sentiment": _sentiment(query),
+            "dates": dates,
+            "amounts": find_amounts(undated),
+            "key_phrases": key_phrases(text, VAGUE),
+            "sentiment": mood_of(query),
             "complexity": _complexity(query),
             "clarity": min(1.0, sum(_substance(text, domain)) / CLEAR_WORDS),
             "asks_for_person": PERSON.search(query) is not None,
@@ -143,12 +146,6 @@ def _is_follow_up(text: str) -> bool:
 def _entities(domain: Domain, text: str) -> dict[str, str]:
     found = {kind: spec.find(text) for kind, spec in domain.entities.items()}
     return {kind: value for kind, value in found.items() if value is not None}
-
-
-def _sentiment(text: str) -> Literal["negative", "neutral", "positive"]:
-    words = {word.lower() for word in WORD.findall(text)}
-    score = len(words & POSITIVE) - len(words & NEGATIVE) - text.count("!!")
-    return "negative" if score < 0 else "positive" if score > 0 else "neutral"
 
 
 def _complexity(text: str) -> float:
