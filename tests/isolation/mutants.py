@@ -15,10 +15,13 @@ def mutate(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, old: str, new
     found = inspect.getattr_static(owner, name)
     is_property = isinstance(found, property)
     function = found.fget if is_property else found
-    source = textwrap.dedent(inspect.getsource(function))
+    source = getattr(function, "source_of_mutant", None) or textwrap.dedent(inspect.getsource(function))
     assert old in source, f"`{name}` holds no `{old}` any more: write the mutant again"
     made: dict[str, Any] = {}
-    exec(compile(source.replace(old, new), f"<mutant of {name}>", "exec"), function.__globals__, made)
+    changed = source.replace(old, new)
+    exec(compile(changed, f"<mutant of {name}>", "exec"), function.__globals__, made)
+    if not is_property:
+        made[name].source_of_mutant = changed  # for another change of the same function
     monkeypatch.setattr(owner, name, made[name])
 
 

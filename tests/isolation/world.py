@@ -53,10 +53,10 @@ class World:
     tenants: list[str] = field(default_factory=list)
 
 
-def make_world(tenants: int = TENANTS) -> World:
+def make_world(tenants: int = TENANTS, *, house: str = "tenant") -> World:
     """Draw who has which of the names that all tenants share; some names are nobody's at some tenants."""
     draw = random.Random(SEED)
-    world = World(tenants=[f"tenant-{number}" for number in range(tenants)])
+    world = World(tenants=[f"{house}-{number}" for number in range(tenants)])
     for tenant in world.tenants:
         for session in range(SESSIONS):
             if draw.random() < 0.6:
@@ -77,6 +77,11 @@ def pairs(world: World, count: int) -> Iterator[Asked]:
         yield Asked(tenant, f"user-{draw.randrange(USERS)}", f"session-{draw.randrange(SESSIONS)}")
 
 
+def owners(world: World) -> list[Asked]:
+    """Return every session, asked for by its owner."""
+    return [Asked(tenant, user, session) for (tenant, session), user in world.owners.items()]
+
+
 def canary(*owner: str) -> str:
     """Return words that stand in the records of this owner alone."""
     return "zq" + "-".join(owner).replace("tenant-", "t").replace("user-", "u").replace("session-", "s")
@@ -88,14 +93,19 @@ def canary(*owner: str) -> str:
 async def plant_records(world: World, store: Store) -> None:
     """Put profiles, sessions and releases in, tenant by tenant: each could overwrite the one before."""
     try:
-        await _plant_records(world, store)
+        await plant_profiles(world, store)
+        await plant_conversations(world, store)
+        await plant_releases(world, store)
     except (SessionForeign, ReleaseUnknown) as kept_from:
         raise AssertionError("a tenant is kept from a name because another has it") from kept_from
 
 
-async def _plant_records(world: World, store: Store) -> None:
+async def plant_profiles(world: World, store: Store) -> None:
     for tenant, user in sorted(world.profiles):
         await store.profiles(tenant).put(Profile(user=user, preferences={"canary": canary(tenant, user)}))
+
+
+async def plant_conversations(world: World, store: Store) -> None:
     for (tenant, session), user in world.owners.items():
         conversations = store.conversations(tenant)
         number = world.tenants.index(tenant)
@@ -103,6 +113,9 @@ async def _plant_records(world: World, store: Store) -> None:
         await conversations.touch(session, turns=number + 1, at=at(number))
         if (tenant, session) in world.closed:
             assert await conversations.complete(session, at=at(number)), "closed by somebody else"
+
+
+async def plant_releases(world: World, store: Store) -> None:
     for tenant, live in world.live.items():
         registry = store.registry(tenant)
         for release_id in ("r-0", "r-1", "r-2"):
@@ -146,6 +159,7 @@ async def check_opened_conversations(world: World, store: Store, asked: Sequence
             assert owner != one.user
             continue
         assert (found.tenant, found.user, owner) == (one.tenant, one.user, one.user)
+        assert found.turns == world.tenants.index(one.tenant) + 1
 
 
 async def check_lists(world: World, store: Store) -> None:
