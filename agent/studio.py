@@ -2,6 +2,10 @@
 
 `langgraph dev` brings its own checkpointer and can hand in plain JSON only, so each node gets its context
 here. Turns asked in Studio are looked at, not recorded.
+
+Clients of LangGraph can resume a run, so here a clarifying question interrupts it, and the answer goes on as
+the next turn: `command={"resume": "2"}`. Other clients get the question as a reply, and answer when they
+like; both ways the same nodes read the answer.
 """
 
 from datetime import UTC, datetime
@@ -9,9 +13,9 @@ from functools import cache
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.graph import START, StateGraph
+from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
-from langgraph.types import Command
+from langgraph.types import Command, interrupt
 from typing_extensions import TypedDict
 
 from agent.settings import load_settings
@@ -21,6 +25,9 @@ from graph.noderun import as_run
 from graph.state import Channels, GraphContext, GraphState, NodeName
 from graph.turnlog import TurnLog
 from memory.ids import new_request_id
+
+ANSWER_WANTED = "answer_wanted"
+"""Node that waits for the answer to a clarifying question."""
 
 
 class StudioInput(TypedDict):
@@ -55,8 +62,10 @@ def studio_graph() -> StateGraph[StudioState, None, StudioInput, StudioState]:
         StudioState, input_schema=StudioInput
     )
     for name, stop in STOPS.items():
-        graph.add_node(name, _bridged(name, stop), destinations=stop.leads_to)
+        ways = (*stop.leads_to, ANSWER_WANTED) if END in stop.leads_to else stop.leads_to
+        graph.add_node(name, _bridged(name, stop), destinations=ways)
     first = next(iter(STOPS))
+    graph.add_node(ANSWER_WANTED, _answer_wanted, destinations=(first,))
     graph.add_edge(START, first)
     return graph
 
@@ -78,11 +87,21 @@ def _bridged(name: NodeName, stop: Stop) -> Any:
             "session": turn.channels.session,
             "reply": update["turn"].reply,
         }
-        if name == "memory_updater":
-            del TURNS[thread]
-        return Command(update=shown, goto=command.goto)
+        if command.goto != END:
+            return Command(update=shown, goto=command.goto)
+        del TURNS[thread]
+        return Command(update=shown, goto=ANSWER_WANTED if turn.channels.session["offered"] else END)
 
     return bridged
+
+
+async def _answer_wanted(state: StudioState) -> Command[str]:
+    """Ask, and begin the next turn with the answer; a new input instead of one is a turn of its own.
+
+    A node of its own, behind all others: LangGraph runs it again from its start when the run is resumed.
+    """
+    answer = interrupt({"question": state["reply"], "readings": state["session"]["offered"]})
+    return Command(update={"query": str(answer)}, goto=next(iter(STOPS)))
 
 
 @cache
