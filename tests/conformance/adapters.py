@@ -217,3 +217,17 @@ PATTERN_INDEXES = {
     "opensearch": on("opensearch", partial(opensearch_patterns, service="es")),
     "opensearch-serverless": on("opensearch", partial(opensearch_patterns, service="aoss")),
 }
+NAMES = {
+    name
+    for adapters in (
+        PROFILE_STORES,
+        CONVERSATION_STORES,
+        REGISTRIES,
+        PATTERN_STORES,
+        EVENT_SINKS,
+        LAKES,
+        KNOWLEDGE_INDEXES,
+        PATTERN_INDEXES,
+    )
+    for name in adapters
+}
