@@ -14,8 +14,8 @@ from memory.redact import redact
 
 def decide(row: dict[str, Any]) -> dict[str, Any]:
     """Return the first rule that the text breaks, and how sure the guard is."""
-    check = check_output if row.get("stage") == "output" else check_input
-    found = check(row["text"], redact)
+    is_output = row.get("stage") == "output"
+    found = check_output(row["text"], redact) if is_output else check_input(row["text"])
     sure = [finding for finding in found if finding.score >= BLOCK_AT]
     score = max((finding.score for finding in found), default=0.0)
     return {"block": bool(sure), "score": round(score, 6), "category": sure[0].rule if sure else None}

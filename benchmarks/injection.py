@@ -10,7 +10,6 @@ from typing import Any
 
 from benchmarks.rows import predict
 from memory.guard import BLOCK_AT, QUARANTINE_AT, check_input, check_passage
-from memory.redact import redact
 
 
 def decide(row: dict[str, Any]) -> dict[str, Any]:
@@ -18,11 +17,7 @@ def decide(row: dict[str, Any]) -> dict[str, Any]:
     if row.get("channel") == "document":
         score, limit = check_passage(row["text"]).score, QUARANTINE_AT
     else:
-        found = [
-            finding.score
-            for finding in check_input(row["text"], redact)
-            if finding.rule == "prompt_injection"
-        ]
+        found = [finding.score for finding in check_input(row["text"]) if finding.rule == "prompt_injection"]
         score, limit = max(found, default=0.0), BLOCK_AT
     return {"block": score >= limit, "score": round(score, 6), "category": "prompt_injection"}
 

@@ -8,38 +8,52 @@ FRAME_RULES: tuple[InjectionRule, ...] = (
         "forged_frame",
         SURE,
         (
-            r"(?:^|[\n\"'] ?)={3,}+ ?(?:end|begin|start|new|system)\b|</?(?:system|assistant|context"
+            r"\b(?:^|(?<=[\n.!?\"'])|(?<=[\n.!?\"'] ))(?:system|assistant|developer|admin(?:istrator)?|root"
+            r"|sysadmin)(?: (?:message|note|override|prompt|notice|alert|update|command"
+            r"|instruction))? ?:(?!:)"
+        ),
+    ),
+    sign("forged_frame", SURE, r"(?:^|[\n\"'] ?)====*+ ?(?:end|begin|start|new|system)\b"),
+    sign(
+        "forged_frame",
+        SURE,
+        (
+            r"</?(?:system|assistant|context"
             r"|instructions?|user|documents?|tool_?(?:result|output|call)s?|im_start|im_end|prompt"
             r"|admin|passages?|data|question|sys|s|inst)\b[^>\n]{0,40}>|<\|[a-z_]{2,20}\|>|\[/?(?:inst"
             r"|system|sys)\]|<<\/?sys>>|\[\[?(?:end|begin|start|system)\b[^\]]{0,40}\]"
-            r"|(?<!#)#{2,}+ ?(?:system|instructions?|new instructions?|end of|response|assistant)\b|(?:^"
-            r"|[\n.!?\"'] ?)(?:system|assistant|developer|admin(?:istrator)?|root"
-            r"|sysadmin)(?: (?:message|note|override|prompt|notice|alert|update|command"
-            r"|instruction))? ?:(?!:)"
+            r"|#(?<!##)#++ ?(?:system|instructions?|new instructions?|end of|response|assistant)\b"
         ),
     ),
     sign(
         "frame_ends",
         LIKELY,
         (
-            r"(?<!-)-{3,}+ ?(?:end|begin|new|system|stop)\b|\b(?:end of|end) (?:the )?(?:context|document"
+            r"\b(?:end of|end) (?:the )?(?:context|document"
             r"|documents|user input|user query|prompt|system prompt|passages?|input|data|conversation"
             r"|instructions?|tool (?:output|result))\b|\b(?:output|result|context|document"
-            r"|response) (?:continues|resumes|ends) (?:below|here)\b|```(?:system|assistant)"
+            r"|response) (?:continues|resumes|ends) (?:below|here)\b"
+        ),
+    ),
+    sign("frame_ends", LIKELY, r"(?<!-)----*+ ?(?:end|begin|new|system|stop)\b"),
+    sign("frame_ends", LIKELY, r"```(?:system|assistant)"),
+    sign(
+        "hidden_comment",
+        LIKELY,
+        (
+            r"\b(?:note"
+            rf"|message|instructions?|memo|attention|important|hint|reminder|request|directive|info"
+            rf"|notice) (?:to|for) (?:any |the |all |this )?{TO_ASSISTANT}\b|\b(?:dear|hey|hello|hi"
+            rf"|attention|listen),? (?:ai|assistant|llm|chatbot|chatgpt|gpt|bot|model|agent)\b"
+            rf"|\b{TO_ASSISTANT} (?:that |who |which )?(?:reads?|reading|process\w*|summari[sz]\w*"
+            rf"|index\w*) this\b|\bif you are (?:an? )?(?:{TO_ASSISTANT}|language|automated)\b"
+            r"|\b(?:^|(?<=[.!?;] ))(?:assistant|ai|chatbot|model|agent|llm|bot)[,:] "
         ),
     ),
     sign(
         "hidden_comment",
         LIKELY,
-        (
-            rf"<!--.{{0,20}}\b(?:{TO_ASSISTANT}|system|instruction|ignore|call|send)\b|\b(?:note"
-            rf"|message|instructions?|memo|attention|important|hint|reminder|request|directive|info"
-            rf"|notice) (?:to|for) (?:any |the |all |this )?{TO_ASSISTANT}\b|\b(?:dear|hey|hello|hi"
-            rf"|attention|listen),? (?:ai|assistant|llm|chatbot|chatgpt|gpt|bot|model|agent)\b"
-            rf"|\b{TO_ASSISTANT} (?:that |who |which )?(?:reads?|reading|process\w*|summari[sz]\w*"
-            rf"|index\w*) this\b|\bif you are (?:an? )?(?:{TO_ASSISTANT}|language|automated)\b|(?:^"
-            rf"|[.!?;] )(?:assistant|ai|chatbot|model|agent|llm|bot)[,:] "
-        ),
+        rf"<!--.{{0,20}}\b(?:{TO_ASSISTANT}|system|instruction|ignore|call|send)\b",
     ),
     # --- who speaks, what was allowed
     sign(
@@ -154,7 +168,7 @@ FRAME_RULES: tuple[InjectionRule, ...] = (
         "exfiltrate",
         SURE,
         (
-            r"\b(?:send|forward|transfer|post|upload|e?-?mail|exfiltrat\w*|submit|transmit|leak|copy"
+            r"\b(?:send|forward|transfer|post|upload|(?:e-?)?mail|exfiltrat\w*|submit|transmit|leak|copy"
             r"|deliver|append|add|attach|include|embed|put)\b (?:\S+ ){0,7}?(?:(?:session|conversation"
             r"|chat|message|full|entire|whole|complete) (?:history|conversation|transcript|log|session"
             r"|context)|conversation|transcript|(?:report|data|results?|contents?|answers?|records?"
@@ -163,9 +177,10 @@ FRAME_RULES: tuple[InjectionRule, ...] = (
             r"(?:[\w+.-]{1,64}+@[\w.-]{1,80}|https?:"
             r"|www\.|\w+\.(?:example|com|net|org|io|xyz|ru|evil)\b|(?:every|each|all|your) (?:answers?"
             r"|repl\w+|responses?|messages?)|(?:an |the |this )?(?:url|webhook|link|image|attacker"
-            r"|external|server|endpoint))|!\[[^\]]{0,40}\]\(https?://[^)]{0,80}(?:=|\{|\+)"
+            r"|external|server|endpoint))"
         ),
     ),
+    sign("exfiltrate", SURE, r"!\[[^\]]{0,40}\]\(https?://[^)]{0,80}(?:=|\{|\+)"),
     sign(
         "do_not_tell",
         LIKELY,
@@ -214,16 +229,16 @@ FRAME_RULES: tuple[InjectionRule, ...] = (
         "payload_pieces",
         LIKELY,
         (
-            r"\b[a-z]\w{0,9} ?= ?(?:'[^']{1,300}+'|\"[^\"]{1,300}+\")[^=]{0,300}="
-            r" ?(?:'[^']{1,300}+'|\"[^\"]{1,300}+\")[^+]{0,200}\+ ?(?:' ' ?\+ ?)?[a-z]|\b(?:let|set"
-            r"|define|given|assume) [a-z]\w{0,9} ?= ?['\"]"
+            r"=(?<=[\w ]=) ?(?:'[^']{1,300}+'|\"[^\"]{1,300}+\")[^=]{0,300}="
+            r" ?(?:'[^']{1,300}+'|\"[^\"]{1,300}+\")[^+]{0,200}\+ ?(?:' ' ?\+ ?)?[a-z]"
         ),
     ),
+    sign("payload_pieces", LIKELY, r"\b(?:let|set|define|given|assume) [a-z]\w{0,9} ?= ?['\"]"),
     sign(
         "say_exactly",
         LIKELY,
         (
-            r"\b(?:just|only|simply|now|instead|always|exactly|immediately|then)? ?(?:say|reply"
+            r"\b(?:say|reply"
             r"|respond|answer|output|print|write|type|return|antworte|sag|schreib(?:e|en)?) ?(?:only |just "
             r"|exactly |nothing but |back )*(?:with )?(?:only |just |exactly "
             r"|nothing but )*(?:the (?:word|phrase|words|text|sentence|string) |['\"])|\b(?:say"
@@ -267,9 +282,10 @@ FRAME_RULES: tuple[InjectionRule, ...] = (
         (
             r"\b(?:contrasena|clave (?:secreta|api)|mot de passe|passwort|kennwort|senha"
             r"|codigo secreto|geheimnis\w*|systemprompt|wachtwoord|haslo|parola d'ordine|пapoль|пароль"
-            r"|секрет\w*)\b|密码|系统提示|提示词|指令|パスワード|指示を"
+            r"|секрет\w*)\b"
         ),
     ),
+    sign("foreign_secret", LIKELY, r"密码|系统提示|提示词|指令|パスワード|指示を"),
     sign(
         "spelled_out",
         LIKELY,
@@ -311,11 +327,11 @@ FRAME_RULES: tuple[InjectionRule, ...] = (
         "fake_dialogue",
         LIKELY,
         (
-            r"(?:^|[\n.!?] ?)(?:user|human|customer|me|person|q|alice|bob) ?: .{1,300}?(?:\n"
-            r"| )(?:assistant|ai|bot|chatgpt|chatbot|you|a|model|gpt) ?: "
+            r"\b(?:^|(?<=[\n.!?])|(?<=[\n.!?] ))(?:user|human|customer|me|person|q|alice|bob) ?: "
+            r".{1,300}?(?:\n| )(?:assistant|ai|bot|chatgpt|chatbot|you|a|model|gpt) ?: "
         ),
     ),
-    sign("repeats", HINT, r"(?:^|\s)(\S{1,14})(?:\s+\1(?=\s|$)){7}"),
+    sign("repeats", HINT, r"\s(\S{1,14}+)(?:\s+\1(?=\s|$)){6}"),
     sign(
         "game",
         HINT,

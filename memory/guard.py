@@ -12,6 +12,7 @@ from typing import NamedTuple
 from memory.disguise import read
 from memory.injection import Suspicion, suspect, suspect_reading
 from memory.needles import may_match, needles
+from memory.redact import secret_kinds
 from memory.topicrules import (
     CREDENTIAL_REQUEST,
     FUTURE_COMMITMENT,
@@ -53,7 +54,6 @@ class Finding(NamedTuple):
     """How sure (0 to 1); rules without a probability say 1."""
 
 
-_PLACEHOLDER = re.compile(r"<([A-Z][A-Z_]*?)(?:_\d+)?>")
 _DOCUMENTED = re.compile(
     r"\b(?:A(?:KIA|SIA|ROA|IDA)[A-Z0-9]{0,12}EXAMPLE[A-Z0-9]*|[A-Za-z0-9/+]{20,33}EXAMPLEKEY)\b"
     r"|(?<=://)(?:USER(?:NAME)?|<[^>\s]{1,20}>|\$\{?\w{1,30}\}?|user(?:name)?):(?:PASS(?:WORD)?"
@@ -76,9 +76,9 @@ _PASSWORD = re.compile(
 _PASSWORD_NEEDED = needles(_PASSWORD.pattern)
 
 
-def check_input(text: str, redact: Redact, *, off: Collection[str] = ()) -> list[Finding]:
+def check_input(text: str, *, off: Collection[str] = ()) -> list[Finding]:
     """Return the rules that a user's message may break, the gravest first; from `BLOCK_AT` it does."""
-    found = [Finding(rule, 1.0) for rule in secrets(text, redact)]
+    found = [Finding(rule, 1.0) for rule in secrets(text)]
     reading = read(text)
     topics = (CREDENTIAL_REQUEST, FUTURE_FEATURE)
     found += [Finding(rule, 1.0) for rule in broken(topics, reading.text)]
@@ -105,11 +105,10 @@ def output_topics(competitors: tuple[str, ...]) -> tuple[TopicRule, ...]:
     return (FUTURE_COMMITMENT, disparagement(competitors))
 
 
-def secrets(text: str, redact: Redact) -> list[str]:
+def secrets(text: str) -> list[str]:
     """Return the rules on secrets that a text breaks, the gravest first."""
     text = _DOCUMENTED.sub("sample", text)
-    kinds = set(_PLACEHOLDER.findall(redact(text))) - set(_PLACEHOLDER.findall(text))
-    found = {rule for kind in kinds if (rule := _rule_of(kind, text))}
+    found = {rule for kind in secret_kinds(text) if (rule := _rule_of(kind, text))}
     told = _PASSWORD.finditer(text) if may_match(_PASSWORD_NEEDED, text.lower()) else ()
     if any(_is_password(match.group("value")) for match in told):
         found.add("password")
@@ -119,7 +118,7 @@ def secrets(text: str, redact: Redact) -> list[str]:
 def is_sensitive(text: str, redact: Redact) -> bool:
     """Tell whether an answer holds a secret or personal data."""
     plain = _DOCUMENTED.sub("sample", text)
-    return bool(secrets(text, redact)) or redact(plain) != plain
+    return bool(secrets(text)) or redact(plain) != plain
 
 
 def _rule_of(kind: str, text: str) -> str | None:

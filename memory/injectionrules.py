@@ -3,7 +3,8 @@
 Each is a way in which attacks work, not a sentence that was seen.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from memory.framerules import FRAME_RULES
 from memory.injectionwords import (
@@ -19,7 +20,7 @@ from memory.injectionwords import (
     InjectionRule,
     sign,
 )
-from memory.needles import may_match
+from memory.needles import may_match, word_starts
 
 INJECTION_RULES: tuple[InjectionRule, ...] = (
     # --- the rules are to be dropped
@@ -28,8 +29,8 @@ INJECTION_RULES: tuple[InjectionRule, ...] = (
         "drop_orders",
         SURE,
         (
-            rf"(?:^|[.!?:;\n]\s*|\band )(?:please )?{DROP}\W+(?:{ORDERS})\b(?! (?:in|of|for|from"
-            rf"|that|which|on)\b)"
+            r"\b(?:^|(?<=[.!?:;\n])|(?<=[.!?:;\n]\s)|(?<=[.!?:;\n]\s\s)|(?<=\band ))"
+            rf"(?:please )?{DROP}\W+(?:{ORDERS})\b(?! (?:in|of|for|from|that|which|on)\b)"
         ),
     ),
     sign(
@@ -173,8 +174,8 @@ INJECTION_RULES: tuple[InjectionRule, ...] = (
         "persona_free",
         LIKELY + HINT,
         (
-            r"\b(?:you|ai|bot|model|persona|character|assistant|version|answer\w*|respond\w*|reply"
-            r"|act\w*|behave|operate|comply)\b.{0,60}\b(?:without (?:any |all |its "
+            r"\b(?:ai[ ,.:]|(?:you|bot|model|persona|character|assistant|version|answer\w*|respond\w*|reply"
+            r"|act\w*|behave|operate|comply)\b).{0,60}\b(?:without (?:any |all |its "
             r"|your )?(?:\w+ )?(?:restrict\w*|rules?|limit\w*|filter\w*|polic\w*|moral\w*|ethic\w*"
             r"|censor\w*|guidelines?|constraints?|guardrails?|safety|boundaries|warnings?|refus\w*)"
             r"|unrestricted|unfiltered|uncensored|amoral|no (?:\w+ )?(?:restrictions|limits"
@@ -242,11 +243,22 @@ def signs(text: str, rules: Iterable[InjectionRule]) -> list[InjectionRule]:
     """Return the rules that match a text that was made plain, each name once, until they weigh `ENOUGH`."""
     found: dict[str, InjectionRule] = {}
     weight = 0.0
+    words = word_starts(text)
     for rule in rules:
-        if rule.name in found or not may_match(rule.needed, text) or not rule.pattern.search(text):
+        if rule.name in found or not _matches(rule, text, words):
             continue
         found[rule.name] = rule
         weight += rule.weight
         if weight >= ENOUGH:
             break
     return list(found.values())
+
+
+def _matches(rule: InjectionRule, text: str, words: Mapping[str, Sequence[int]]) -> bool:
+    """Tell whether a rule matches somewhere; `words` tells where words begin."""
+    if rule.starts is None:
+        return may_match(rule.needed, text) and rule.pattern.search(text) is not None
+    places = [at for start in rule.starts if start in words for at in words[start]]
+    if not places or not may_match(rule.needed, text):
+        return False
+    return any(map(partial(rule.pattern.match, text), places))

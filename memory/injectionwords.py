@@ -7,7 +7,7 @@ Patterns run over text that `memory.disguise.read` made plain: lower case, no ac
 import re
 from typing import NamedTuple
 
-from memory.needles import Needles, bounded, needles
+from memory.needles import Needles, Starts, bounded, needles, starts
 
 
 class InjectionRule(NamedTuple):
@@ -20,6 +20,9 @@ class InjectionRule(NamedTuple):
     pattern: re.Pattern[str]
     needed: Needles
     """What a text must hold for the pattern to be tried."""
+
+    starts: Starts | None
+    """How its matches begin; `None`: they may begin anywhere."""
 
 
 SURE = 3.0
@@ -85,4 +88,4 @@ TO_ASSISTANT = (
 
 def sign(name: str, weight: float, pattern: str) -> InjectionRule:
     """Compile a rule."""
-    return InjectionRule(name, weight, re.compile(bounded(pattern)), needles(pattern))
+    return InjectionRule(name, weight, re.compile(bounded(pattern)), needles(pattern), starts(pattern))

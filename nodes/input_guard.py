@@ -37,7 +37,7 @@ async def _broken(query: str, context: GraphContext) -> tuple[str | None, str]:
     """Return the first rule that the message breaks, with the sentence for it; secrets come first."""
     services = context.services
     domain = services.domain
-    found = check_input(context.raw_query, services.redact, off=domain.guards.off)
+    found = check_input(context.raw_query, off=domain.guards.off)
     surely = [finding.rule for finding in found if await _is_sure(finding, context)]
     secrets = [rule for rule in surely if rule in SECRET_RULES]
     forbidden = [name for name, topic in domain.forbidden.items() if topic.matches(query)]
