@@ -4,14 +4,14 @@ import re
 from datetime import date
 from typing import Literal
 
+from domains.amounts import find_amounts
+from domains.dates import find_dates
+from domains.keyphrases import key_phrases
 from domains.model import Domain
+from domains.sentiment import mood_of
 from graph.state import GraphContext, GraphState, GraphUpdate
 from memory.records import Analysis
 from memory.text import WORD, terms
-from nodes.amounts import find_amounts
-from nodes.dates import find_dates
-from nodes.keyphrases import key_phrases
-from nodes.sentiment import mood_of
 
 FOLLOW_UP = re.compile(
     r"^(?:and|what about|how about|also|same|then|ok(?:ay)?,? (?:and|then))\b", re.IGNORECASE

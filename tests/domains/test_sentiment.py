@@ -2,7 +2,7 @@
 
 import pytest
 
-from nodes.sentiment import mood_of
+from domains.sentiment import mood_of
 
 
 @pytest.mark.parametrize(

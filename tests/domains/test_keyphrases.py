@@ -2,8 +2,8 @@
 
 import pytest
 
+from domains.keyphrases import LONGEST, MOST, key_phrases
 from memory.text import terms
-from nodes.keyphrases import LONGEST, MOST, key_phrases
 from nodes.query_analyzer import VAGUE
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nodes.amounts import find_amounts
+from domains.amounts import find_amounts
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from nodes.dates import find_dates
+from domains.dates import find_dates
 
 SATURDAY = date(2026, 11, 21)
 
