@@ -66,7 +66,10 @@ async def learned(state: Path, domain: str, **changes: Any) -> None:
 
 async def ask(runtime: Runtime, domain: str, number: int = 1) -> Any:
     request = TurnRequest(
-        query="How can I export my data?", session_id=f"s-{number}", request_id=f"r-{number}", domain=domain
+        query="How do I set up my own files?",
+        session_id=f"s-{number}",
+        request_id=f"r-{number}",
+        domain=domain,
     )
     return await runtime.turn(request)
 
@@ -91,7 +94,7 @@ async def test_another_machine_gives_the_guidance_of_the_one_that_learned(
     assert embedded.guidance.suggestions
     assert served.guidance.suggestions == embedded.guidance.suggestions
     assert served.guidance.release == embedded.guidance.release
-    assert served.citations == embedded.citations
+    assert served.citations == embedded.citations != []
 
 
 async def test_while_it_is_away_turns_have_guidance_and_passages_and_it_is_not_asked_for_long(
@@ -113,7 +116,7 @@ async def test_while_it_is_away_turns_have_guidance_and_passages_and_it_is_not_a
     replies = [await ask(runtime, domain, number) for number in range(1, FAILURES + 10)]
     await runtime.close()
 
-    assert expected.guidance.suggestions
+    assert expected.guidance.suggestions and expected.citations
     assert all(one.guidance.suggestions == expected.guidance.suggestions for one in replies)
     assert all((one.reply, one.citations) == (expected.reply, expected.citations) for one in replies)
     assert 0 < len(searches) <= FAILURES + 1
