@@ -28,6 +28,10 @@ from tests.services import ADDRESS, environment
 
 Change = tuple[Any, str, str, str]
 
+CACHE: Change = (CachedKnowledgeIndex, "search", "self._tenant, ", "")
+SEARCH: Change = (Place, "filter", '"tenant": self.tenant, ', "")
+SEARCHED = [CACHE, SEARCH]
+
 
 @contextmanager
 def running(service: str) -> Iterator[None]:
@@ -193,7 +197,7 @@ async def search_for_all(url: str) -> None:
 def test_a_cache_key_without_its_tenant_is_noticed(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asyncio.run(search_for_all(redis_url))
 
-    mutate(monkeypatch, CachedKnowledgeIndex, "search", "self._tenant, ", "")
+    mutate(monkeypatch, *CACHE)
     with pytest.raises(AssertionError):
         asyncio.run(search_for_all(redis_url))
 
@@ -233,6 +237,6 @@ def test_a_search_for_patterns_without_its_tenant_is_noticed(
 ) -> None:
     asyncio.run(search_patterns(index))
 
-    mutate(monkeypatch, Place, "filter", '"tenant": self.tenant, ', "")
+    mutate(monkeypatch, *SEARCH)
     with pytest.raises(AssertionError):
         asyncio.run(search_patterns(index))

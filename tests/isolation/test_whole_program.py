@@ -14,6 +14,7 @@ import graph.run
 from agent.app import SlipstreamApp, open_app
 from agent.invocations import Invocations
 from agent.runtime import Runtime
+from agent.services import ServiceShelf
 from agent.settings import Settings
 from agent.wiring import open_runtime
 from domains.loader import new_domain
@@ -21,7 +22,7 @@ from graph.run import thread_id
 from graph.trace import make_traces
 from learning.recorded import RecordedSession, recorded_events
 from memory.outbox import SqliteOutbox
-from memory.records import Suggestion
+from memory.records import Profile, Suggestion
 from memory.redact import user_key
 from memory.sqlite import SqliteConversationStore
 from tests.agent.asgi_client import REQUEST, SESSION, USER, Answer, ask, call
@@ -232,6 +233,41 @@ async def test_the_program_with_a_filter_less_is_noticed(
 
     with pytest.raises(AssertionError):
         await check_sessions(house, name)
+
+
+async def check_services(house: House, name: str) -> None:
+    """Let two tenants in turn get what their turns use, made once for each and kept."""
+    tenants = [f"{name}-{number}" for number in range(2)]
+    for tenant in tenants:
+        known = Profile(user="0011", preferences={"canary": tenant})
+        await house.runtime._parts.store.profiles(tenant).put(known)
+    for tenant in tenants * 2:
+        services = await house.runtime._parts.services("shop", tenant)
+        assert services.profiles is not None
+        assert (await services.profiles.get("0011")).preferences == {"canary": tenant}
+
+
+SHELF_MUTANTS: dict[str, list[tuple[Any, str, str, str]]] = {
+    "kept": [
+        (ServiceShelf, "services", "_made.get((domain, tenant))", "_made.get((domain, ''))"),
+        (ServiceShelf, "services", "_made[domain, tenant]", "_made[domain, '']"),
+        (ServiceShelf, "services", "_decided.get((domain, tenant))", "_decided.get((domain, ''))"),
+        (ServiceShelf, "services", "_decided[domain, tenant]", "_decided[domain, '']"),
+    ],
+    "made": [(ServiceShelf, "_make", "profiles(tenant)", "profiles('')")],
+}
+
+
+@pytest.mark.parametrize("name", SHELF_MUTANTS)
+async def test_services_that_tenants_share_are_noticed(
+    house: House, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await check_services(house, f"{name}-unchanged")
+
+    for change in SHELF_MUTANTS[name]:
+        mutate(monkeypatch, *change)
+    with pytest.raises(AssertionError):
+        await check_services(house, name)
 
 
 # --- what is learned -------------------------------------------------------------------------------
