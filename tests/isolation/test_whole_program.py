@@ -241,8 +241,9 @@ async def check_services(house: House, name: str) -> None:
     for tenant in tenants:
         known = Profile(user="0011", preferences={"canary": tenant})
         await house.runtime._parts.store.profiles(tenant).put(known)
+    shelf: ServiceShelf = house.runtime._parts.services.__self__  # type: ignore[attr-defined]
     for tenant in tenants * 2:
-        services = await house.runtime._parts.services("shop", tenant)
+        services = await shelf.services("shop", tenant)
         assert services.profiles is not None
         assert (await services.profiles.get("0011")).preferences == {"canary": tenant}
 
