@@ -7,6 +7,7 @@ import importlib
 import sys
 
 SECTIONS = {
+    "calls": "benchmarks.adapters_calls",
     "journal": "benchmarks.adapters_journal",
     "opensearch": "benchmarks.adapters_opensearch",
 }

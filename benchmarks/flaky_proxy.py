@@ -110,6 +110,9 @@ class HttpProxy:
         self.requests = 0
         """Requests that came (count), whatever became of them."""
 
+        self.bytes = 0
+        """Bodies of requests and answers (bytes)."""
+
         self.target = urlsplit(target).netloc
         self.answering: Answering = passed
         self._server = _Server((HOST, 0), _Handler)
@@ -163,6 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
         except (Gone, OSError):
             self.close_connection = True
             return
+        proxy.bytes += len(body) + len(told.body)
         with suppress(OSError):  # the client may have given up
             self._tell(told)
 
@@ -194,6 +198,12 @@ class TcpProxy:
         """`host` and `port` are those of the service."""
         self.refused = 0
         """Connections that came while it failed (count)."""
+
+        self.requests = 0
+        """Pieces that a client sent (count): commands, where it waits for each."""
+
+        self.bytes = 0
+        """What went either way (bytes)."""
 
         self._is_up = True
         self._target = (host, port)
@@ -230,14 +240,18 @@ class TcpProxy:
                     service = socket.create_connection(self._target)
                     for source, sink in ((client, service), (service, client)):
                         self._open.add(source)
-                        threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
+                        is_client = source is client
+                        given = (source, sink, is_client)
+                        threading.Thread(target=self._pass_on, args=given, daemon=True).start()
                 else:
                     self.refused += 1
                     client.close()
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pass_on(self, source: socket.socket, sink: socket.socket, is_client: bool) -> None:
         with suppress(OSError):
             while data := source.recv(65_536):
+                self.requests += is_client
+                self.bytes += len(data)
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
         self._open.discard(source)

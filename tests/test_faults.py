@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.faults import groups
-from benchmarks.faults_services import SERVICES
+from benchmarks.servicebench import SERVICES
 
 ROOT = Path(__file__).parents[1]
 ON_SERVICES = pytest.param("services", marks=pytest.mark.services(*SERVICES))

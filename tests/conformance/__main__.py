@@ -38,7 +38,8 @@ BESIDE = {
     ),
     "tests/memory/test_bedrock_knowledge.py": ("knowledge index", "bedrock-knowledge-base", "Stubber"),
     "tests/memory/test_valkey.py": ("cache", "valkey", "redis"),
-    "tests/bedrock/test_server.py": ("chat model, embeddings", "bedrock", "a server of ours"),
+    "tests/bedrock/test_server.py": ("chat model", "bedrock", "a server of ours"),
+    "tests/bedrock/test_embeddings.py": ("embeddings", "bedrock", "a server of ours"),
 }
 """Tests that are no suite of a port: file to port, adapter and what it is tested against."""
 
