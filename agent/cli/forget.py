@@ -1,6 +1,7 @@
 """`slipstream forget`: erase a person."""
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,8 @@ from agent.cli.output import talk, write, write_json
 
 if TYPE_CHECKING:
     from agent.forgetting import Forgotten
+    from agent.runtime import Runtime
+    from agent.settings import Settings
 
 
 def forget(
@@ -21,8 +24,8 @@ def forget(
 ) -> None:
     """Erase a person: profile, session memory, traces and lake.
 
-    Patterns that then rest on too few people disappear with the next `slipstream learn`.
-    To run it again is safe.
+    What was learned where they were is erased too and learned again without them, so that
+    patterns that then rest on too few people disappear. To run it again is safe.
 
     Example: slipstream forget --user ann --yes
     """
@@ -44,7 +47,24 @@ def forget(
         write_json(asdict(done))
     else:
         write(_told(done))
-        talk("Run `slipstream learn` so that what was learned from few people goes too.")
+    if done.releases:
+        _learn_again(settings, done.domains)
+
+
+def _learn_again(settings: "Settings", domains: Sequence[str]) -> None:
+    from agent.cli.work import in_runtime
+    from learning.pipeline import NothingToLearn
+
+    async def learn(runtime: "Runtime") -> None:
+        for domain in domains:
+            try:
+                report = await runtime.learn(domain, lambda *_: None)
+            except NothingToLearn:
+                talk(f"Nothing is left to learn from in `{domain}`: it goes on without patterns.")
+            else:
+                talk(f"Learned `{domain}` again: {report.patterns:,} patterns of {report.users:,} people.")
+
+    in_runtime(settings, learn)
 
 
 def _told(done: "Forgotten") -> str:
@@ -55,5 +75,7 @@ def _told(done: "Forgotten") -> str:
         "lake rows": done.lake_rows,
         "lake files": done.lake_files,
         "profiles": done.profiles,
+        "releases": done.releases,
+        "learned files": done.learned_files,
     }
     return "\n".join(f"{name:<16}{count:>6}" for name, count in lines.items())

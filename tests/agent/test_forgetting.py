@@ -5,12 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from agent.cli import main
 from agent.forgetting import Forgotten, KeptElsewhere, forget
 from agent.runtime import Runtime
 from agent.settings import Settings
 from agent.wiring import open_runtime
 from domains.loader import new_domain
-from memory.records import Profile
+from learning.pipeline import NothingToLearn
+from learning.recorded import RecordedSession, recorded_events
+from learning.trust import MIN_USERS
+from memory.histories import user_number
+from memory.records import Profile, SessionEvent
 from memory.redact import user_key
 from memory.turns import TurnReply, TurnRequest
 
@@ -66,7 +71,7 @@ async def ask(runtime: Runtime, user: str, session: str, query: str) -> TurnRepl
     )
 
 
-def holding(folder: Path, text: str) -> list[str]:
+def holding(folder: Path, text: str, encoding: str = "utf-8") -> list[str]:
     """Return the files in which a text stands, packed columns of the lake included."""
     import pyarrow.parquet as pq
 
@@ -75,8 +80,8 @@ def holding(folder: Path, text: str) -> list[str]:
         if file.is_file():
             data = file.read_bytes()
             if file.suffix == ".parquet" and "lake" in file.parts:
-                data = str(pq.read_table(file, partitioning=None).to_pylist()).encode()
-            if text.encode() in data:
+                data += str(pq.read_table(file, partitioning=None).to_pylist()).encode()
+            if text.encode(encoding) in data:
                 found.append(file.name)
     return found
 
@@ -106,6 +111,9 @@ async def test_again_finds_nothing_and_the_program_goes_on(folder: Path) -> None
         lake_rows=0,
         lake_files=0,
         profiles=0,
+        domains=(),
+        releases=0,
+        learned_files=0,
     )
     runtime = await open_runtime(settings_of(folder))
     try:
@@ -137,3 +145,107 @@ async def test_an_empty_folder_has_nothing_to_forget(tmp_path: Path) -> None:
 async def test_records_kept_elsewhere_are_named(folder: Path) -> None:
     with pytest.raises(KeptElsewhere, match="`lake_bucket` keep records elsewhere"):
         await forget(settings_of(folder).model_copy(update={"lake_bucket": "b"}), ANN)
+
+
+# --- what was learned ------------------------------------------------------------------------------
+
+FEW, MANY = ["seal", "leak", "order"], ["alarm", "diagnose", "repair"]
+"""Steps of as few people as a pattern may rest on, and of more."""
+
+
+@pytest.fixture(scope="module")
+async def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder with a release in which Ann is one of the few."""
+    folder = tmp_path_factory.mktemp("learned")
+    new_domain("shop", folder / "domains")
+    runtime = await open_runtime(settings_of(folder))
+    try:
+        people = [(ANN, FEW), *((f"few-{n}", FEW) for n in range(1, MIN_USERS))]
+        people += [(f"many-{n}", MANY) for n in range(2 * MIN_USERS)]
+        await runtime.replay([event for person in people for event in recorded(*person)])
+        await ask(runtime, ANN, "own", "How can I export data?")  # a turn that learning has to name
+        await runtime.learn("shop", lambda *_: None)
+        await runtime.training_data("pattern-recognition", "shop", lambda *_: None)
+        assert {"seal", "alarm"} <= await first_steps(runtime)
+    finally:
+        await runtime.close()
+    return folder
+
+
+def recorded(user: str, labels: list[str]) -> list[SessionEvent]:
+    sessions = [
+        RecordedSession(
+            session_id=f"{user}-{day}", user_id=user, labels=labels, start=1.77e9 + 86_400 * day, success=True
+        )
+        for day in range(4)
+    ]
+    return [event for one in sessions for event in recorded_events(one, tenant="local", domain="shop")]
+
+
+async def first_steps(runtime: Runtime) -> set[str]:
+    """Return the steps with which the live patterns begin."""
+    index = await runtime.patterns("shop")
+    return {one.sequence[0].label for one in await index.patterns(limit=1000)} if index else set()
+
+
+async def test_patterns_that_then_rest_on_too_few_people_disappear(learned: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(learned, tmp_path / "run")
+
+    done = await forget(settings_of(folder), ANN)
+    runtime = await open_runtime(settings_of(folder))
+    try:
+        at_once = await first_steps(runtime)
+        report = await runtime.learn("shop", lambda *_: None)
+        after = await first_steps(runtime)
+    finally:
+        await runtime.close()
+
+    assert (done.domains, done.releases) == (("shop",), 1)
+    assert at_once == set()
+    assert "alarm" in after
+    assert not after & set(FEW)
+    assert report.users == 3 * MIN_USERS - 1
+
+
+async def test_no_file_of_learning_holds_the_person(learned: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(learned, tmp_path / "run")
+    key = user_key("local", ANN)
+    number = user_number(key).to_bytes(8, "little").decode("latin-1")
+    held = {*holding(folder, key), *holding(folder, number, encoding="latin-1")}
+
+    done = await forget(settings_of(folder), ANN)
+
+    assert done.learned_files > 0
+    assert len(held) > 5
+    assert holding(folder, key) == holding(folder, number, encoding="latin-1") == []
+
+
+async def test_when_nobody_is_left_nothing_learned_is_left(learned: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(learned, tmp_path / "run")
+    names = [ANN, *(f"few-{n}" for n in range(1, MIN_USERS)), *(f"many-{n}" for n in range(2 * MIN_USERS))]
+
+    for name in names:
+        await forget(settings_of(folder), name)
+
+    runtime = await open_runtime(settings_of(folder))
+    try:
+        with pytest.raises(NothingToLearn):
+            await runtime.learn("shop", lambda *_: None)
+        assert await first_steps(runtime) == set()
+    finally:
+        await runtime.close()
+
+
+def test_the_command_learns_again_without_the_person(
+    learned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(learned, tmp_path / "run")
+    monkeypatch.setenv("SLIPSTREAM_DOMAINS_DIR", str(folder / "domains"))
+
+    with pytest.raises(SystemExit) as left:
+        main(["forget", "--user", ANN, "--yes", "--state", str(folder / "state")])
+
+    told = capsys.readouterr()
+    assert left.value.code in (0, None)
+    assert "releases             1" in told.out
+    assert f"patterns of {3 * MIN_USERS - 1} people" in told.err
