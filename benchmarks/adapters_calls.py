@@ -36,7 +36,8 @@ async def _measure(turns: int) -> dict[str, Cost]:
     with open_bench() as bench:
         runtime = await bench.open("counted", is_proxied=True)
         try:
-            await bench.learn(runtime)
+            await bench.replay(runtime, "old")
+            await runtime.learn(bench.name, lambda *_: None)
             for number in range(7):  # opens the sessions, and what is opened once
                 await bench.ask(runtime, "s", number)
             await runtime.drain()

@@ -9,8 +9,10 @@ import hashlib
 import json
 import os
 import random
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,12 +20,12 @@ import numpy as np
 from agent.runtime import Runtime
 from agent.wiring import open_runtime
 from benchmarks.faultrow import FaultRow
-from benchmarks.flaky_proxy import Answering, HttpProxy, down, half_bulk, passed, refusing, slow
+from benchmarks.flaky_proxy import Answering, HttpProxy, after, down, half_bulk, passed, refusing, slow
 from benchmarks.killing import fork, read_all, wait
 from benchmarks.servicebench import NOW, Bench, lacking, open_bench
 from benchmarks.steadyclock import SteadyClock, steady_clock
-from memory.errors import StorageFailed
-from memory.opensearch_patterns import Place
+from memory.errors import AgentError, StorageFailed
+from memory.opensearch_patterns import Place, open_opensearch_patterns
 from memory.opensearch_swap import about
 from tests.opensearch import own_client
 
@@ -71,14 +73,22 @@ def fault_rows(short: bool, seed: int) -> list[FaultRow]:
         os.write(out, json.dumps(asyncio.run(_all(10 if short else 250, seed))).encode())
 
     pid, end = fork(run)
-    answer = json.loads(read_all(end) or b'{"told": [], "index": "no answer"}')
+    answer = json.loads(read_all(end) or b'{"told": [], "cut": [0, 0], "index": "no answer"}')
     wait(pid, at_most_s=LONG_ENOUGH_S)
     rows = [_row(Told(*told)) for told in answer["told"]]
     is_same = answer["index"] == "equal"
     bulk = FaultRow(
         "half of every bulk load refused", 1, answer["index"], "index equals a rebuild from the lake", is_same
     )
-    return [*rows, bulk]
+    tries, broken = answer["cut"]
+    cut = FaultRow(
+        "OpenSearch gone while a release is published",
+        tries,
+        f"after each of its requests; readers found half a release {broken}, the next try healed it",
+        "a release is whole or absent",
+        tries > 0 and not broken,
+    )
+    return [*rows, cut, bulk]
 
 
 def _row(told: Told) -> FaultRow:
@@ -100,16 +110,19 @@ async def _all(turns: int, seed: int) -> dict[str, Any]:
     clock = steady_clock()
     with open_bench() as bench:
         healthy = await bench.open("healthy", is_proxied=False)
-        await bench.learn(healthy)
+        await bench.replay(healthy, "old")
+        await healthy.learn(bench.name, lambda *_: None)
         flaky = await bench.open("flaky", is_proxied=True)
         try:
             told = [await _met(bench, clock, healthy, flaky, fault, turns) for fault in _faults(bench)]
-            bench.search.fail(half_bulk(random.Random(seed)))
+            drawn = random.Random(seed)
+            cut = await _cut_off(bench, flaky, drawn.randint(0, 8) if turns < ENOUGH else None)
+            bench.search.fail(half_bulk(drawn))
             index = await _learned(bench, flaky)
         finally:
             await flaky.close()
             await healthy.close()
-    return {"told": told, "index": index}
+    return {"told": told, "cut": cut, "index": index}
 
 
 class Fault(NamedTuple):
@@ -175,6 +188,39 @@ async def _publish(runtime: Runtime) -> None:
     """Move events while turns are answered, as a server does."""
     with suppress(StorageFailed):  # they wait
         await runtime._parts.publisher.publish()
+
+
+async def _cut_off(bench: Bench, flaky: Runtime, only: int | None) -> tuple[int, int]:
+    """Let OpenSearch be gone from the n-th request of a publication on, for each n or for `only` one.
+
+    Returns how often that struck, and how often what is live was not whole, then or after the next try.
+    """
+    struck = broken = 0
+    for requests in [only] if only is not None else range(100):
+        await bench.replay(flaky, f"more-{requests}")
+        bench.search.fail(after(requests, down))
+        try:
+            await flaky.learn(bench.name, lambda *_: None)
+        except AgentError:
+            struck += 1
+            broken += not await _is_whole(bench, flaky)
+            bench.search.fail(passed)
+            await flaky.learn(bench.name, lambda *_: None)
+            broken += not await _is_whole(bench, flaky)
+        else:
+            break
+    bench.search.fail(passed)
+    return struck, broken
+
+
+async def _is_whole(bench: Bench, flaky: Runtime) -> bool:
+    """Open what is live as a machine would that has nothing of it."""
+    live = await flaky.registry(bench.name).live(bench.name)
+    if live is None:
+        return False
+    with own_client() as client, tempfile.TemporaryDirectory() as folder:
+        index = open_opensearch_patterns(client, live, flaky.embedder, Path(folder) / "fetched")
+        return len(await index.patterns(limit=10**6)) == live.patterns > 0
 
 
 async def _learned(bench: Bench, flaky: Runtime) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -73,6 +74,16 @@ def refusing(status: int, body: bytes, kind: str = "application/json") -> Answer
 
     def fault(request: Request, forward: Forward) -> Answer:
         return Answer(status, body if request.method != "HEAD" else b"", {"Content-Type": kind})
+
+    return fault
+
+
+def after(requests: int, then: Answering) -> Answering:
+    """Change nothing for so many requests, and fail from then on."""
+    number = count()
+
+    def fault(request: Request, forward: Forward) -> Answer:
+        return (passed if next(number) < requests else then)(request, forward)
 
     return fault
 

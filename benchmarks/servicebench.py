@@ -83,19 +83,18 @@ class Bench:
             **changes,
         )
 
-    async def learn(self, runtime: Runtime) -> None:
-        """Replay some sessions and learn from them."""
+    async def replay(self, runtime: Runtime, name: str) -> None:
+        """Replay sessions whose ids begin with a name."""
         events = [
             event
             for number in range(SESSIONS)
             for event in recorded_events(
-                RecordedSession(session_id=f"old-{number}", user_id=f"u-{number % 9}", labels=FLOW),
+                RecordedSession(session_id=f"{name}-{number}", user_id=f"u-{number % 9}", labels=FLOW),
                 tenant=self.name,
                 domain=self.name,
             )
         ]
         await runtime.replay(events)
-        await runtime.learn(self.name, lambda *_: None)
 
     async def ask(self, runtime: Runtime, session: str, number: int) -> tuple[TurnReply, float]:
         """Ask something that no cache holds; returns the reply and what it took (seconds)."""
