@@ -1,4 +1,4 @@
-"""The whole runtime when time goes wrong: clocks that jump by a day, a folder restored from yesterday."""
+"""The whole runtime with a clock that jumps by a day, on a folder from yesterday, and twice on one folder."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ from agent.wiring import open_runtime
 from benchmarks.faultrow import FaultRow
 from domains.loader import new_domain
 from memory.records import SessionEvent
-from memory.turns import TurnRequest
+from memory.turns import TurnReply, TurnRequest
 
 START = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -23,7 +23,7 @@ SESSIONS = 4
 
 
 def fault_rows(short: bool, seed: int) -> list[FaultRow]:
-    """Return a row of clocks and one of folders."""
+    """Return a row of clocks, one of a restored folder, and one of a shared folder."""
     turns = 16 if short else 400
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -31,6 +31,7 @@ def fault_rows(short: bool, seed: int) -> list[FaultRow]:
         return [
             asyncio.run(_jumps(folder, turns, random.Random(seed))),
             asyncio.run(_restored(folder, turns)),
+            asyncio.run(_shared(folder, turns, random.Random(seed))),
         ]
 
 
@@ -58,14 +59,14 @@ async def _opened(folder: Path, state: str, clock: Callable[[], datetime]) -> As
         await runtime.close()
 
 
-async def _ask(runtime: Runtime, number: int, told: str = "r") -> None:
+async def _ask(runtime: Runtime, number: int, told: str = "r") -> TurnReply:
     request = TurnRequest(
         query=f"How do I set up {number} files?",
         session_id=f"s-{number % SESSIONS}",
         request_id=f"{told}-{number}",
         domain="shop",
     )
-    await runtime.turn(request)
+    return await runtime.turn(request)
 
 
 async def _events(runtime: Runtime) -> list[SessionEvent]:
@@ -122,3 +123,23 @@ async def _restored(folder: Path, turns: int) -> FaultRow:
     result = f"{len(seen)} events, {ended} completions, ids reused {reused}"
     is_met = reused == 0 and ended == restores + 2
     return FaultRow("yesterday's folder restored", restores, result, "no id reused", is_met)
+
+
+async def _shared(folder: Path, turns: int, drawn: random.Random) -> FaultRow:
+    """Let two servers answer the same sessions on one folder, at once and each request at either."""
+    clock = Clock()
+    async with _opened(folder, "shared", clock) as one, _opened(folder, "shared", clock) as other:
+        replies: list[TurnReply] = []
+        for start in range(0, turns, SESSIONS):
+            asked = [_ask(drawn.choice([one, other]), number) for number in range(start, start + SESSIONS)]
+            replies += await asyncio.gather(*asked)
+        await asyncio.gather(one.drain(), other.drain())
+        events = await _events(one)
+        checks = {one._parts.outbox._file.read("PRAGMA integrity_check")[0][0]}
+    told = sorted((event.session_id, event.turn) for event in events if event.kind == "turn_finished")
+    wanted = [(f"s-{session}", turn + 1) for session in range(SESSIONS) for turn in range(turns // SESSIONS)]
+    lost = sum(not reply.recorded for reply in replies) + len(set(wanted) - set(told))
+    doubled = len(told) - len(set(told))
+    result = f"{len(replies)} turns, lost {lost}, double {doubled}, integrity_check {', '.join(checks)}"
+    is_met = told == wanted and not lost and checks == {"ok"}
+    return FaultRow("two servers on one folder", turns, result, "lost 0, double 0, order kept", is_met)
