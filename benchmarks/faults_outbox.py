@@ -27,6 +27,8 @@ STEPS = {
 }
 GOAL = "lost 0, double after dedup 0, order kept, restart <= 2 s"
 RESTART_S = 2.0
+"""Goal for a restart (seconds); told and not judged in the short form, which runs where others work too."""
+
 LONG_ENOUGH_S = 30.0
 """After this a child that should have died is ended, and counts as not killed (seconds)."""
 
@@ -78,11 +80,12 @@ class Journal:
 def fault_rows(short: bool, seed: int) -> list[FaultRow]:
     """Return a row a step, and one for random kills."""
     drawn = random.Random(seed)
-    made = [_at_step(step, 2 if short else 20, drawn) for step in STEPS]
-    return [*made, _at_random(15 if short else 300, drawn)]
+    longest_s = float("inf") if short else RESTART_S
+    made = [_at_step(step, 2 if short else 20, drawn, longest_s) for step in STEPS]
+    return [*made, _at_random(15 if short else 300, drawn, longest_s)]
 
 
-def _at_step(step: str, kills: int, drawn: random.Random) -> FaultRow:
+def _at_step(step: str, kills: int, drawn: random.Random, longest_s: float) -> FaultRow:
     folder = Path(tempfile.mkdtemp())
     journal, killed = Journal(folder), []
     for _ in range(kills):
@@ -92,10 +95,10 @@ def _at_step(step: str, kills: int, drawn: random.Random) -> FaultRow:
             times=drawn.randint(1, 25),
             turns=100_000,
         )
-    return _row(STEPS[step], journal, sum(killed), kills)
+    return _row(STEPS[step], journal, sum(killed), kills, longest_s)
 
 
-def _at_random(kills: int, drawn: random.Random) -> FaultRow:
+def _at_random(kills: int, drawn: random.Random, longest_s: float) -> FaultRow:
     journal = Journal(Path(tempfile.mkdtemp()))
 
     def strike(pid: int) -> None:
@@ -104,14 +107,14 @@ def _at_random(kills: int, drawn: random.Random) -> FaultRow:
 
     for _ in range(kills):
         journal.live_until(strike, step=None, times=0, turns=100_000)
-    return _row("kill -9 at random under load", journal, kills, kills)
+    return _row("kill -9 at random under load", journal, kills, kills, longest_s)
 
 
-def _row(fault: str, journal: Journal, killed: int, kills: int) -> FaultRow:
+def _row(fault: str, journal: Journal, killed: int, kills: int, longest_s: float) -> FaultRow:
     found = journal.found()
     shutil.rmtree(journal.state)
     restart_s = journal.slowest_restart_s
-    is_met = killed == kills and restart_s <= RESTART_S and found.integrity == "ok" and found[:2] == (0, 0)
+    is_met = killed == kills and restart_s <= longest_s and found.integrity == "ok" and found[:2] == (0, 0)
     result = (
         f"killed {killed}; {len(journal.acknowledged):,} turns acknowledged, lost {found.lost}, "
         f"double {found.doubled} (repeats dropped {found.repeats}), out of order {found.disordered}, "
