@@ -1,6 +1,6 @@
 """Session memory: LangGraph's own checkpointers, in the state folder (kept small) or on AWS."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,9 @@ class SessionMemory(NamedTuple):
     trim: Callable[[str], Awaitable[None]]
     """Drops all but the last checkpoints of a thread, where time does not."""
 
+    erase: Callable[[str, str], Awaitable[None]]
+    """Removes a thread of a user (by key)."""
+
 
 async def open_session_memory(settings: Settings, stack: AsyncExitStack) -> SessionMemory:
     """Open the checkpointer that the settings choose; `stack` closes it. Services are not asked yet.
@@ -48,15 +51,26 @@ async def open_session_memory(settings: Settings, stack: AsyncExitStack) -> Sess
     keys = signing_keys(settings)
     if settings.session_memory == "dynamodb":
         prefix = _needed(settings.dynamodb_table_prefix, "dynamodb_table_prefix", settings)
-        return SessionMemory(SignedSaver(_open_dynamodb(prefix), keys), _expires)
+        return _signed(_open_dynamodb(prefix), keys)
     if settings.session_memory == "valkey":
         url = _needed(settings.redis_url, "redis_url", settings).get_secret_value()
-        return SessionMemory(SignedSaver(_open_valkey(url, stack), keys), _expires)
+        return _signed(_open_valkey(url, stack), keys)
     if settings.session_memory == "agentcore":
         memory_id = _needed(settings.agentcore_memory_id, "agentcore_memory_id", settings)
-        return SessionMemory(SignedSaver(_open_agentcore(memory_id), keys), _expires)
+        saver = _open_agentcore(memory_id)
+        return _signed(saver, keys)._replace(erase=saver.adelete_thread)  # it keeps them by user
     saver = await open_checkpoints(settings.state_dir / "sessions.sqlite", stack)
-    return SessionMemory(SignedSaver(saver, keys), partial(trim_checkpoints, saver))
+    return _signed(saver, keys)._replace(trim=partial(trim_checkpoints, saver))
+
+
+def _signed(saver: BaseCheckpointSaver[Any], keys: Sequence[bytes]) -> SessionMemory:
+    async def expire(_: str) -> None:
+        """Leave it to the time to live."""
+
+    async def erase(thread: str, _: str) -> None:
+        await saver.adelete_thread(thread)
+
+    return SessionMemory(SignedSaver(saver, keys), expire, erase)
 
 
 def signing_keys(settings: Settings) -> list[bytes]:
@@ -85,10 +99,6 @@ def _needed(value: Needed | None, name: str, settings: Settings) -> Needed:
             "`session_memory`", problem, fix=f"Set `{name}` too; docs/settings.md says how."
         )
     return value
-
-
-async def _expires(_: str) -> None:
-    """Leave it to the time to live."""
 
 
 def _client_config() -> Any:

@@ -1,49 +1,44 @@
-"""Erases a person from all that is kept in the state folder, and what was learned where they were."""
+"""Erases a person from wherever the settings keep anything, and what was learned where they were."""
 
 import asyncio
-import hashlib
+import json
 import shutil
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from agent.checkpoints import open_session_memory
+from agent.search import open_opensearch
 from agent.settings import Settings
 from graph.run import thread_id
 from learning.pipeline import PATTERNS, TRAINED
 from learning.preparing import TRAINING_DATA
 from learning.reading import GATHERED, INTENTS
 from learning.stored import Source
-from memory.errors import AgentError, StorageFailed
-from memory.objects import FolderObjects
-from memory.parquet import EVENTS, GROUP_ROWS, PARTITION, SESSIONS
+from memory.breaker import ServiceUnavailable
+from memory.erasing import (
+    OF_EVENT,
+    SqliteRecords,
+    column,
+    delete,
+    erase_from_lake,
+    find_in_lake,
+    truncate_log,
+)
+from memory.errors import StorageFailed
+from memory.objects import FolderObjects, Objects
+from memory.opensearch_patterns import Place, erase_patterns
 from memory.redact import user_key
+from memory.s3 import open_bucket
 
-OF_USER = "tenant = ? AND user = ?"
-OF_EVENT = "tenant = ? AND json_extract(CAST(body AS TEXT), '$.user') = ?"
-"""Rows of a user, where the user is a column and where it stands in an event."""
-
-DOMAIN_OF_EVENT = "json_extract(CAST(body AS TEXT), '$.domain')"
-
-
-class KeptElsewhere(AgentError):
-    """The settings keep sessions or the lake outside of the state folder."""
-
-    code = "agent.kept_elsewhere"
-    kind = "input"
-
-    def __init__(self, names: Sequence[str]) -> None:
-        told = ", ".join(f"`{name}`" for name in names)
-        super().__init__(
-            f"`slipstream forget` erases from the state folder; {told} keep records elsewhere.",
-            fix="Delete the rows with the user's key there, then run it without these settings for the rest.",
-        )
+WAITING = ("events", "dead_letters")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +50,8 @@ class Forgotten:
 
     sessions: int
     checkpoints: int
+    """Checkpoints in the state folder, or sessions whose memory lay elsewhere."""
+
     waiting: int
     """Events that waited for the lake or the bus, dead letters too."""
 
@@ -73,148 +70,110 @@ class Forgotten:
     """Files beside them that learning had made from what the person did, or that were written again."""
 
 
+class Records(Protocol):
+    """Profiles, sessions and releases of one tenant, wherever they are."""
+
+    async def sessions(self, user: str) -> dict[str, str]:
+        """Return the domain of each session of a user."""
+        ...
+
+    async def erase_user(self, user: str) -> int:
+        """Erase profile and sessions; returns how many profiles there were."""
+        ...
+
+    async def erase_releases(self, domain: str) -> list[str]:
+        """Erase the releases of a domain; returns the paths of their files."""
+        ...
+
+
 async def forget(settings: Settings, user: str) -> Forgotten:
     """Erase a user of the settings' tenant; what is learned from then on knows nothing of them.
 
+    What says where the person was goes last, so that a run that was killed can be run again.
+
     Raises:
-        KeptElsewhere: not all records are in the state folder.
-        StorageFailed: a file cannot be read or written; what was erased until then is gone.
+        StorageFailed: something cannot be read or written; what was erased until then is gone.
     """
-    elsewhere = [name for name in ("dynamodb_table_prefix", "lake_bucket") if getattr(settings, name)]
-    if settings.session_memory != "state":
-        elsewhere.append("session_memory")
-    if elsewhere:
-        raise KeptElsewhere(elsewhere)
-    key = user_key(settings.tenant, user)
-    return await asyncio.to_thread(_forget, settings.state_dir, settings.tenant, key)
-
-
-def _forget(state: Path, tenant: str, user: str) -> Forgotten:
-    """Erase; profile and list of sessions go last, so that a run that was killed can be run again."""
-    store, outbox, saver = (state / f"{name}.sqlite" for name in ("store", "outbox", "sessions"))
-    sessions = _column(store, f"SELECT session_id FROM conversations WHERE {OF_USER}", tenant, user)  # noqa: S608
-    sessions |= _column(outbox, f"SELECT session_id FROM events WHERE {OF_EVENT}", tenant, user)  # noqa: S608
-    domains = _column(store, f"SELECT domain FROM conversations WHERE {OF_USER}", tenant, user)  # noqa: S608
-    domains |= _column(outbox, f"SELECT {DOMAIN_OF_EVENT} FROM events WHERE {OF_EVENT}", tenant, user)  # noqa: S608
-    waiting = sum(_delete(outbox, table, OF_EVENT, tenant, user) for table in ("events", "dead_letters"))
-    lake_rows, lake_files, in_lake, domains_in_lake = _erase_from_lake(
-        FolderObjects(state / "lake"), state / "lake", tenant, user
-    )
-    sessions, domains = sessions | in_lake, domains | domains_in_lake
-    threads = [thread_id(tenant, user, session) for session in sorted(sessions)]
-    checkpoints = sum(_delete(saver, "checkpoints", "thread_id = ?", thread) for thread in threads)
-    for thread in threads:
-        _delete(saver, "writes", "thread_id = ?", thread)
-    learned_files = _erase_names(state / INTENTS, user)
-    releases = 0
-    for domain in sorted(domains):
-        learned_files += _erase_learned(state, tenant, domain)
-        releases += _erase_releases(state, tenant, domain)
-    profiles = _delete(store, "profiles", OF_USER, tenant, user)
-    _delete(store, "conversations", OF_USER, tenant, user)
-    for file in (store, outbox, saver):
-        _truncate_log(file)
+    state, tenant, key = settings.state_dir, settings.tenant, user_key(settings.tenant, user)
+    records, lake, journal = _open_records(settings), _open_lake(settings), state / "outbox.sqlite"
+    waiting = await asyncio.to_thread(_find_in_journal, journal, tenant, key)
+    found = await asyncio.to_thread(find_in_lake, lake, tenant, key)
+    sessions = {**waiting, **found.sessions, **await records.sessions(key)}
+    checkpoints = await _erase_session_memory(settings, key, sorted(sessions))
+    learned_files = await asyncio.to_thread(_erase_names, state / INTENTS, key)
+    domains, releases = sorted(set(sessions.values())), 0
+    for domain in domains:
+        learned_files += await asyncio.to_thread(_erase_learned, state, tenant, domain)
+        releases += await _erase_releases(settings, records, domain)
     return Forgotten(
-        user=user,
+        user=key,
         sessions=len(sessions),
         checkpoints=checkpoints,
-        waiting=waiting,
-        lake_rows=lake_rows,
-        lake_files=lake_files,
-        profiles=profiles,
-        domains=tuple(sorted(domains)),
+        waiting=await asyncio.to_thread(_erase_from_journal, journal, tenant, key),
+        lake_rows=await asyncio.to_thread(erase_from_lake, lake, found.files, tenant, key),
+        lake_files=len(found.files),
+        profiles=await records.erase_user(key),
+        domains=tuple(domains),
         releases=releases,
         learned_files=learned_files,
     )
 
 
-# --- SQLite ----------------------------------------------------------------------------------------
+def _open_records(settings: Settings) -> Records:
+    if settings.dynamodb_table_prefix is None:
+        return SqliteRecords(settings.state_dir / "store.sqlite", settings.tenant)
+    from memory.dynamodb import open_tables
+    from memory.dynamodb_erasing import DynamoRecords
+
+    return DynamoRecords(open_tables(settings.dynamodb_table_prefix), settings.tenant)
 
 
-@contextmanager
-def _opened(file: Path) -> Iterator[sqlite3.Connection]:
-    """Open a file that is there; what is deleted is overwritten.
+def _open_lake(settings: Settings) -> Objects:
+    bucket = settings.lake_bucket
+    return FolderObjects(settings.state_dir / "lake") if bucket is None else open_bucket(bucket)
 
-    Raises:
-        StorageFailed: it cannot be used.
-    """
+
+def _find_in_journal(file: Path, tenant: str, user: str) -> dict[str, str]:
+    """Return the domain of each session of a user that waits."""
+    domain = "json_extract(CAST(body AS TEXT), '$.domain')"
+    found = f"SELECT json_array(session_id, {domain}) FROM {{}} WHERE {OF_EVENT}"  # noqa: S608
+    pairs = {pair for table in WAITING for pair in column(file, found.format(table), tenant, user)}
+    return dict(json.loads(pair) for pair in pairs)
+
+
+def _erase_from_journal(file: Path, tenant: str, user: str) -> int:
+    erased = sum(delete(file, table, OF_EVENT, tenant, user) for table in WAITING)
+    truncate_log(file)
+    return erased
+
+
+async def _erase_session_memory(settings: Settings, user: str, sessions: Sequence[str]) -> int:
+    """Erase the memory of sessions; returns how many checkpoints (elsewhere: sessions) there were."""
+    threads = [thread_id(settings.tenant, user, session) for session in sessions]
+    if settings.session_memory == "state":
+        return await asyncio.to_thread(_erase_threads, settings.state_dir / "sessions.sqlite", threads)
+    found = 0
     try:
-        with closing(sqlite3.connect(file, timeout=5)) as connection:
-            connection.execute("PRAGMA secure_delete=ON")
-            with connection:
-                yield connection
-    except sqlite3.Error as error:
-        raise StorageFailed(str(file), str(error)) from None
+        async with AsyncExitStack() as stack:
+            memory = await open_session_memory(settings, stack)
+            for thread in threads:
+                at: Any = {"configurable": {"thread_id": thread, "actor_id": user}}
+                found += await memory.saver.aget_tuple(at) is not None
+                await memory.erase(thread, user)
+    except StorageFailed:
+        raise
+    except Exception as error:
+        raise ServiceUnavailable("Session memory", type(error).__name__) from error
+    return found
 
 
-def _column(file: Path, sql: str, *values: str) -> set[str]:
-    if not file.exists():
-        return set()
-    with _opened(file) as connection:
-        return {row[0] for row in connection.execute(sql, values)}
-
-
-def _delete(file: Path, table: str, where: str, *values: str) -> int:
-    """Delete rows; none where the file or its table was never made."""
-    if not file.exists():
-        return 0
-    with _opened(file) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
-            return 0
-        return connection.execute(f"DELETE FROM {table} WHERE {where}", values).rowcount  # noqa: S608
-
-
-def _truncate_log(file: Path) -> None:
-    """The write-ahead log still holds the pages as they were."""
-    if file.exists():
-        with _opened(file) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-# --- the lake --------------------------------------------------------------------------------------
-
-
-def _erase_from_lake(
-    objects: FolderObjects, folder: Path, tenant: str, user: str
-) -> tuple[int, int, set[str], set[str]]:
-    """Write each file that holds the user again without them; returns rows, files, sessions and domains.
-
-    The new file is there before the old one goes: a reader in between meets repeats, which it passes over.
-
-    Raises:
-        StorageFailed: a file cannot be read or written.
-    """
-    rows, files, sessions, domains = 0, 0, set[str](), set[str]()
-    for table in (EVENTS, SESSIONS):
-        for name in [file.name for file in objects.list(table) if PARTITION.fullmatch(file.name)]:
-            try:
-                whole = pq.read_table(folder / name, partitioning=None)
-            except (pa.ArrowException, OSError) as error:
-                raise StorageFailed(str(folder / name), str(error)) from None
-            theirs = pc.and_(pc.equal(whole["tenant"], tenant), pc.equal(whole["user"], user))
-            erased = whole.filter(theirs)
-            if not erased.num_rows:
-                continue
-            rest = whole.filter(pc.invert(pc.fill_null(theirs, False)))
-            if rest.num_rows:
-                objects.put(_name_of(name, rest), _written(rest))
-            (folder / name).unlink(missing_ok=True)
-            rows, files = rows + erased.num_rows, files + 1
-            sessions.update(erased["session_id"].to_pylist())
-            domains.update(erased["domain"].to_pylist())
-    return rows, files, sessions, domains
-
-
-def _name_of(name: str, rest: pa.Table) -> str:
-    """Name a file by its events, as the lake does."""
-    digest = hashlib.sha256("\n".join(sorted(rest["event_id"].to_pylist())).encode()).hexdigest()[:32]
-    return f"{name.rsplit('/', 1)[0]}/{digest}.parquet"
-
-
-def _written(rest: pa.Table) -> memoryview:
-    sink = pa.BufferOutputStream()
-    pq.write_table(rest, sink, compression="zstd", row_group_size=GROUP_ROWS, write_page_checksum=True)
-    return memoryview(sink.getvalue())
+def _erase_threads(file: Path, threads: Sequence[str]) -> int:
+    found = 0
+    for thread in threads:
+        found += delete(file, "checkpoints", "thread_id = ?", thread)
+        delete(file, "writes", "thread_id = ?", thread)
+    truncate_log(file)
+    return found
 
 
 # --- what was learned ------------------------------------------------------------------------------
@@ -254,18 +213,26 @@ def _erase_learned(state: Path, tenant: str, domain: str) -> int:
     return sum(_remove(folder) for folder in folders)
 
 
-def _erase_releases(state: Path, tenant: str, domain: str) -> int:
+async def _erase_releases(settings: Settings, records: Records, domain: str) -> int:
     """Take every release of a domain out of service, then remove its files; returns how many there were.
 
     Each holds the last steps of every user, and patterns that may now rest on too few people.
     """
-    store, of_domain = state / "store.sqlite", "tenant = ? AND domain = ?"
-    found = f"SELECT json_extract(body, '$.path') FROM releases WHERE {of_domain}"  # noqa: S608
-    paths = _column(store, found, tenant, domain)
-    _delete(store, "live", of_domain, tenant, domain)
+    paths = await records.erase_releases(domain)
+    client = open_opensearch(settings)
+    if client is not None:
+        with closing(client):
+            await asyncio.to_thread(erase_patterns, client, Place(settings.tenant, domain))
     for path in paths:
-        _remove(state / path)
-    return _delete(store, "releases", of_domain, tenant, domain)
+        await asyncio.to_thread(_remove, settings.state_dir / path)
+        if settings.lake_bucket is not None:
+            await asyncio.to_thread(_remove_objects, open_bucket(settings.lake_bucket), path)
+    return len(paths)
+
+
+def _remove_objects(objects: Objects, folder: str) -> None:
+    for file in objects.list(folder):
+        objects.delete(file.name)
 
 
 def _remove(folder: Path) -> int:

@@ -28,6 +28,10 @@ class Objects(Protocol):
         """Return all whose names start with the folder `prefix`, by name."""
         ...
 
+    def delete(self, name: str) -> None:
+        """Remove what has the name, if anything has; only for what must not be kept any longer."""
+        ...
+
     def where(self, name: str) -> str:
         """Return the full address of a name, for people."""
         ...
@@ -71,6 +75,12 @@ class FolderObjects:
 
     def list(self, prefix: str) -> list[LakeFile]:
         return sorted(self._walk(self._folder / prefix))
+
+    def delete(self, name: str) -> None:
+        try:
+            (self._folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageFailed(self.where(name), error.strerror or "it cannot be removed") from None
 
     def _walk(self, folder: Path) -> Iterator[LakeFile]:
         for place, _, names in os.walk(folder):

@@ -119,6 +119,16 @@ def publish_patterns(
     publish(client, place.live, place.release(release.release_id), contents)
 
 
+def erase_patterns(client: OpenSearch, place: Place) -> None:
+    """Remove every index of a place, the live one too.
+
+    Raises:
+        ServiceUnavailable: OpenSearch does not answer.
+    """
+    for name in client.command("GET", f"/{place.live}-*") or {}:
+        client.command("DELETE", f"/{name}")
+
+
 def pattern_mapping(dimension: int, engine: Engine) -> dict[str, Any]:
     """Return the mapping of an index of patterns whose vectors have `dimension` numbers."""
     keywords = ("tenant", "domain", "release", "kind", "model_file")

@@ -70,6 +70,10 @@ class S3Objects:
                 for one in page.get("Contents", [])
             )
 
+    def delete(self, name: str) -> None:
+        with self._told():
+            self._client.delete_object(Bucket=self._bucket, Key=name)
+
     def where(self, name: str) -> str:
         return f"s3://{self._bucket}/{name}"
 

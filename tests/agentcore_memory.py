@@ -11,10 +11,12 @@ from urllib.parse import unquote
 
 CREATE = re.compile(r"^/memories/([^/]+)/events$")
 LIST = re.compile(r"^/memories/([^/]+)/actor/([^/]+)/sessions/([^/]+)$")
+SESSIONS = re.compile(r"^/memories/([^/]+)/actor/([^/]+)/sessions$")
+DELETE = re.compile(r"^/memories/([^/]+)/actor/([^/]+)/sessions/([^/]+)/events/([^/]+)$")
 
 
 class AgentCoreMemory(ThreadingHTTPServer):
-    """Takes CreateEvent (once a client token) and ListEvents (newest first, filtered, in pages)."""
+    """Takes events (once a client token), lists them (newest first, filtered, in pages), deletes them."""
 
     daemon_threads = True
 
@@ -55,6 +57,21 @@ class AgentCoreMemory(ThreadingHTTPServer):
         self.bytes += len(json.dumps([event["payload"] for event in found[start:end]]))
         return {"events": found[start:end]} | ({"nextToken": str(end)} if end < len(found) else {})
 
+    def sessions(self, actor: str) -> dict[str, Any]:
+        with self._lock:
+            found = sorted({event["sessionId"] for event in self.events if event["actorId"] == actor})
+        return {"sessionSummaries": [_summary(actor, session) for session in found]}
+
+    def delete(self, actor: str, session: str, event: str) -> dict[str, Any]:
+        gone = (actor, session, event)
+        with self._lock:
+            self.events = [e for e in self.events if (e["actorId"], e["sessionId"], e["eventId"]) != gone]
+        return {"eventId": event}
+
+
+def _summary(actor: str, session: str) -> dict[str, Any]:
+    return {"actorId": actor, "sessionId": session, "createdAt": 0}
+
 
 def _matches(event: dict[str, Any], expression: dict[str, Any]) -> bool:
     assert expression["operator"] == "EQUALS_TO"
@@ -81,7 +98,14 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(201, self.server.create(asked))
         if listed:
             return self._send(200, self.server.list(listed[2], listed[3], asked))
+        if found := SESSIONS.match(unquote(self.path)):
+            return self._send(200, self.server.sessions(found[2]))
         return self._send(404, {"message": self.path}, "ResourceNotFoundException")
+
+    def do_DELETE(self) -> None:
+        named = DELETE.match(unquote(self.path))
+        assert named is not None, self.path
+        self._send(200, self.server.delete(named[2], named[3], named[4]))
 
     def _send(self, status: int, answer: dict[str, Any], error: str = "") -> None:
         data = json.dumps(answer).encode()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from agent.forgetting import Forgotten, KeptElsewhere, forget
+from agent.forgetting import Forgotten, forget
 from agent.runtime import Runtime
 from agent.settings import Settings
 from agent.wiring import open_runtime
@@ -142,11 +142,6 @@ async def test_an_empty_folder_has_nothing_to_forget(tmp_path: Path) -> None:
     assert (await forget(settings_of(tmp_path), ANN)).sessions == 0
 
 
-async def test_records_kept_elsewhere_are_named(folder: Path) -> None:
-    with pytest.raises(KeptElsewhere, match="`lake_bucket` keep records elsewhere"):
-        await forget(settings_of(folder).model_copy(update={"lake_bucket": "b"}), ANN)
-
-
 # --- what was learned ------------------------------------------------------------------------------
 
 FEW, MANY = ["seal", "leak", "order"], ["alarm", "diagnose", "repair"]
@@ -172,14 +167,14 @@ async def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def recorded(user: str, labels: list[str]) -> list[SessionEvent]:
+def recorded(user: str, labels: list[str], *, tenant: str = "local") -> list[SessionEvent]:
     sessions = [
         RecordedSession(
             session_id=f"{user}-{day}", user_id=user, labels=labels, start=1.77e9 + 86_400 * day, success=True
         )
         for day in range(4)
     ]
-    return [event for one in sessions for event in recorded_events(one, tenant="local", domain="shop")]
+    return [event for one in sessions for event in recorded_events(one, tenant=tenant, domain="shop")]
 
 
 async def first_steps(runtime: Runtime) -> set[str]:

@@ -244,15 +244,15 @@ def fields(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         yield keys
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        "state",
-        pytest.param("dynamodb", marks=pytest.mark.services("dynamodb")),
-        pytest.param("valkey", marks=pytest.mark.services("redis")),
-        "agentcore",
-    ],
-)
+PLACES = [
+    "state",
+    pytest.param("dynamodb", marks=pytest.mark.services("dynamodb")),
+    pytest.param("valkey", marks=pytest.mark.services("redis")),
+    "agentcore",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
 async def test_wherever_it_lies_a_row_is_read_by_its_own_thread_and_key_alone(
     fields: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -278,6 +278,25 @@ async def test_wherever_it_lies_a_row_is_read_by_its_own_thread_and_key_alone(
     assert found.checkpoint["channel_values"] == {"session": {"text": "mine"}}
     assert rotated.checkpoint == found.checkpoint
     assert (moved, unknown, refused) == (None, None, ["moved", "key"])
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_wherever_it_lies_a_session_is_erased_and_no_other(
+    fields: dict[str, Any], tmp_path: Path
+) -> None:
+    mine, other = os.urandom(8).hex(), os.urandom(8).hex()
+    async with AsyncExitStack() as stack:
+        memory = await open_session_memory(Settings(state_dir=tmp_path, **fields), stack)
+        for name in (mine, other):
+            last = await put(memory.saver, name, name)
+            last["configurable"].setdefault("actor_id", "ann")
+            await memory.saver.aput_writes(last, [("__interrupt__", {"text": name})], "task-1")
+        await memory.erase(mine, "ann")
+        gone, kept = await memory.saver.aget_tuple(at(mine)), await memory.saver.aget_tuple(at(other))
+
+    assert gone is None
+    assert kept is not None
+    assert kept.pending_writes == [("task-1", "__interrupt__", {"text": other})]
 
 
 # --- keys ------------------------------------------------------------------------------------------

@@ -5,14 +5,18 @@ Each mutant is first run unchanged, so that a check that always fails kills noth
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+import memory.erasing
 import memory.ids
 import memory.parquet
 import memory.sqlite
+from memory.erasing import SqliteRecords
+from memory.objects import FolderObjects
 from memory.outbox import SqliteOutbox
 from memory.parquet import ParquetLake
 from memory.sqlite import SqliteConversationStore, SqliteProfileStore, SqliteRegistry
@@ -40,6 +44,16 @@ async def lake(folder: Path) -> None:
     kept = w.lake_in(folder)
     await kept.write(w.events_of(WORLD))
     await w.check_lake(WORLD, kept, ASKED[:30])
+
+
+async def erasing(folder: Path) -> None:
+    with w.sqlite_store(folder) as store:
+        await w.check_erasing(WORLD, store, partial(SqliteRecords, folder / "store.sqlite"), ASKED)
+
+
+async def erasing_from_lake(folder: Path) -> None:
+    objects = FolderObjects(folder / "lake")
+    await w.check_erasing_from_lake(WORLD, w.lake_in(folder), objects, ASKED[:30])
 
 
 class Mutant(NamedTuple):
@@ -74,6 +88,16 @@ MUTANTS = {
     "lake session": Mutant(lake, ParquetLake, "session", FIELD, NO_FIELD),
     "lake turns": Mutant(lake, ParquetLake, "_recent", FIELD, NO_FIELD),
     "lake columns": Mutant(lake, memory.parquet, "_columns", FIELD, NO_FIELD),
+    "erased person": Mutant(
+        erasing, SqliteRecords, "erase_user", "OF_USER,", '"(tenant = ? OR 1) AND user = ?",'
+    ),
+    "erased sessions": Mutant(
+        erasing, SqliteRecords, "sessions", "WHERE {OF_USER}", "WHERE (1 OR {OF_USER})"
+    ),
+    "erased releases": Mutant(erasing, SqliteRecords, "erase_releases", SQL, NO_SQL),
+    "erased rows": Mutant(
+        erasing_from_lake, memory.erasing, "_is_theirs", '(rows["tenant"], tenant)', '(rows["user"], user)'
+    ),
     "lake guided turns": Mutant(lake, memory.parquet, "_guided_turns", FIELD, NO_FIELD),
 }
 
@@ -85,7 +109,7 @@ KEYS = {
 }
 
 
-@pytest.mark.parametrize("check", [records, journal, lake])
+@pytest.mark.parametrize("check", [records, journal, lake, erasing, erasing_from_lake])
 def test_unchanged_code_passes(check: Callable[[Path], Any], tmp_path: Path) -> None:
     asyncio.run(check(tmp_path))
 

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from learning.patternfiles import PatternItem, pattern_item
 from memory.cached import CachedKnowledgeIndex
 from memory.dynamodb import open_tables
+from memory.dynamodb_erasing import DynamoRecords
 from memory.dynamodb_sessions import DynamoConversationStore
 from memory.dynamodb_store import DynamoPatternStore, DynamoProfileStore, DynamoRegistry, DynamoStore
 from memory.errors import SessionForeign
@@ -64,6 +66,10 @@ async def conversations(world: w.World, store: DynamoStore) -> None:
 async def releases(world: w.World, store: DynamoStore) -> None:
     await w.plant_releases(world, store)
     await w.check_releases(world, store)
+
+
+async def erasing(world: w.World, store: DynamoStore) -> None:
+    await w.check_erasing(world, store, partial(DynamoRecords, store._tables), list(w.pairs(world, 20)))
 
 
 async def patterns(world: w.World, store: DynamoStore) -> None:
@@ -126,6 +132,7 @@ DYNAMO: dict[str, tuple[Callable[[w.World, DynamoStore], Awaitable[None]], list[
     "release-list": (releases, without_tenant(DynamoRegistry, "releases")),
     "live-for-a-while": (releases, LIVE),
     "patterns": (patterns, without_tenant(DynamoPatternStore, "replace", "most_frequent")),
+    "erased": (erasing, without_tenant(DynamoRecords, "sessions", "erase_user", "erase_releases")),
     "patterns-read": (patterns, without_tenant(DynamoPatternStore, "most_frequent")),
 }
 
@@ -149,7 +156,7 @@ def run_on_dynamodb(check: Callable[..., Awaitable[None]], prefix: str, house: s
 
 
 @pytest.mark.services("dynamodb")
-@pytest.mark.parametrize("check", [profiles, conversations, releases, patterns])
+@pytest.mark.parametrize("check", [profiles, conversations, releases, patterns, erasing])
 def test_unchanged_stores_in_dynamodb_pass(check: Callable[..., Awaitable[None]], prefix: str) -> None:
     run_on_dynamodb(check, prefix, f"unchanged-{check.__name__}")
 

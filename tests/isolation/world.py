@@ -6,14 +6,16 @@ what was planted, and raises `AssertionError` at the first difference; a record 
 
 import contextlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from memory.erasing import erase_from_lake, find_in_lake
 from memory.errors import SessionForeign
+from memory.objects import Objects
 from memory.outbox import SqliteOutbox, open_outbox
 from memory.parquet import ParquetLake, open_lake
 from memory.ports import Store
@@ -85,6 +87,43 @@ def owners(world: World) -> list[Asked]:
 def canary(*owner: str) -> str:
     """Return words that stand in the records of this owner alone."""
     return "zq" + "-".join(owner).replace("tenant-", "t").replace("user-", "u").replace("session-", "s")
+
+
+def without(world: World, tenant: str, user: str) -> World:
+    """Return the world after a person was erased, and what was learned at their tenant."""
+    return World(
+        tenants=world.tenants,
+        owners={place: owner for place, owner in world.owners.items() if (place[0], owner) != (tenant, user)},
+        profiles=world.profiles - {(tenant, user)},
+        closed={place for place in world.closed if (place[0], world.owners[place]) != (tenant, user)},
+        live={one: live for one, live in world.live.items() if one != tenant},
+    )
+
+
+class Erasing(Protocol):
+    """Erases records of one tenant."""
+
+    async def sessions(self, user: str) -> dict[str, str]: ...
+
+    async def erase_user(self, user: str) -> int: ...
+
+    async def erase_releases(self, domain: str) -> list[str]: ...
+
+
+async def check_erasing(
+    world: World, store: Store, erasing: Callable[[str], Erasing], asked: Sequence[Asked]
+) -> None:
+    """Erase a person who has the name of others; those are whole, the person is gone."""
+    await plant_records(world, store)
+    tenant = next(iter(world.live))
+    user = next(owner for (one, _), owner in world.owners.items() if one == tenant)
+    own = {session for (one, session), owner in world.owners.items() if (one, owner) == (tenant, user)}
+    records = erasing(tenant)
+    assert await records.sessions(user) == dict.fromkeys(own, DOMAIN)
+    paths = await records.erase_releases(DOMAIN)
+    assert paths == [canary(tenant, one) for one in ("r-0", "r-1", "r-2")]
+    assert await records.erase_user(user) == ((tenant, user) in world.profiles)
+    await check_records(without(world, tenant, user), store, asked)
 
 
 # --- the small records -----------------------------------------------------------------------------
@@ -261,6 +300,21 @@ def _check_turns(world: World, tenant: str, found: Sequence[TurnFinished]) -> No
     own = {canary(t, session) for t, session in world.owners if t == tenant}
     assert {turn.query for turn in found} == own
     assert {turn.tenant for turn in found} <= {tenant}
+
+
+async def check_erasing_from_lake(
+    world: World, lake: ParquetLake, objects: Objects, asked: Sequence[Asked]
+) -> None:
+    """Erase a person from a lake in which other tenants have the same name."""
+    await lake.write(events_of(world))
+    (tenant, _), user = next(iter(world.owners.items()))
+    found = find_in_lake(objects, tenant, user)
+    own = [session for (one, session), owner in world.owners.items() if (one, owner) == (tenant, user)]
+    assert sorted(found.sessions) == sorted(own)
+    assert erase_from_lake(objects, found.files, tenant, user) == 8 * len(
+        own
+    )  # five events, three of them twice
+    await check_lake(without(world, tenant, user), lake, asked)
 
 
 # --- opening ---------------------------------------------------------------------------------------
