@@ -156,7 +156,9 @@ FRAME_RULES: tuple[InjectionRule, ...] = (
         "secret_tool_call",
         SURE,
         (
-            r"\b(?:call|run|invoke|execute|use|trigger|launch|start|open)\b (?:the |a |your "
+            r"\b(?:call|run|invoke|execute|use|trigger|launch|start|delete|send)\b.{0,40}\b(?:silently|secretly"
+            r"|without (?:telling|asking|informing|notifying) (?:me|us|them|the user|anyone|any))\b"
+            r"|\b(?:call|run|invoke|execute|use|trigger|launch|start|open)\b (?:the |a |your "
             r"|this )?(?:\S+ ){0,3}?(?:tool|function|plugin|shell|command|endpoint|webhook|api"
             r"|action)s?\b.{0,80}\b(?:with|and|to|on|pattern|https?|followed|silently|without|send"
             r"|delete|drop|secretly)\b.{0,80}(?:\bdo not mention|\bdon'?t (?:mention|tell|say|report)"

@@ -11,16 +11,15 @@ from typing import NamedTuple
 
 from memory.disguise import read
 from memory.injection import Suspicion, suspect, suspect_reading
-from memory.needles import may_match, needles
 from memory.redact import secret_kinds
+from memory.rivalrules import disparagement
 from memory.topicrules import (
     CREDENTIAL_REQUEST,
     FUTURE_COMMITMENT,
     FUTURE_FEATURE,
     TopicRule,
-    broken,
-    disparagement,
 )
+from memory.topics import touched
 
 INPUT_RULES = (
     "private_key",
@@ -61,19 +60,28 @@ _DOCUMENTED = re.compile(
 )
 """Values that documentation prints, and places to fill in: they open nothing."""
 
+_VALUE = r"[^\s\"'`<>()]{5,80}"
+
 _PASSWORD = re.compile(
-    r"(?i)(?:\b(?:pass(?:word|wort|wd|phrase|code)?|pwd|pw|kennwort|login|credentials?|creds?|secret|pin)\b"
+    r"(?i)(?:\b(?:pass(?:word|wort|wd|phrase|code)|pwd|pw|kennwort|creds?)\b"
+    r"(?:[ \t]+[\w-]{1,20}){1,4}[ \t]*[:=]"
+    r"|\b(?:pass(?:word|wort|wd|phrase|code)?|pwd|pw|kennwort|login|credentials?|creds?|secret|pin)\b"
     r"(?:[ \t]+(?:of|for|to|on|from)(?:[ \t]+[\w.@-]{1,30}){1,4}?)?"
     r"(?:[ \t]*(?:is|was|are|=|:=|=>|:|->|still|now|currently|set to|changed to|changed|from|to"
     r"|ist|lautet|with|as|user|admin|root|[/|,(])){0,4}"
+    r"|\b(?:ssh|psql|mysql|log(?:ged|ging)?[ -]?(?:in|on)|sign(?:ed)? in|connect\w*|authenticat\w*)\b"
+    r"[^\n]{0,40}?\b(?:with|using)[ \t]+(?=\S*[!#$%&*^?][^\s.,;])"
+    r"|\b(?:admin|root|sa|postgres|administrator|user)[ \t]?[/:][ \t]?"
     r"|--?(?:password|passwd|pass|pw)\b[= ]|\bsshpass -p|(?:^|\s)-u[ \t]+[\w.-]{1,30}:"
+    r"|\b(?:old|new|current|previous) one (?:is|was)\b|\b(?:wi-?fi|wlan|network) key[ \t]*(?:[:=]|is)"
     r"|\bchanged (?:it|this|that) (?:from|to)\b"
     r"|\b(?:user|username|usr|login|account)[ =:]{1,3}[\w.@-]{1,30}[ ,/|:]{1,3}(?:and )?)"
-    r"[ \t]*[\"'`(]?(?=(?P<value>[^\s\"'`<>()]{5,80}))"
+    rf"[ \t]*[\"'`(]?(?=(?:[\w.@-]{{2,30}} ?[/|,] ?)?{_VALUE})(?=(?P<value>{_VALUE})?)"
+    rf"(?=(?:[\w.@-]{{2,30}} ?[/|,] ?(?P<second>{_VALUE}))?)"
 )
 """A password behind the words that announce one, in more wordings than the redactor dares to mask."""
 
-_PASSWORD_NEEDED = needles(_PASSWORD.pattern)
+_DIGIT = re.compile(r"[0-9]")
 
 
 def check_input(text: str, *, off: Collection[str] = ()) -> list[Finding]:
@@ -81,7 +89,7 @@ def check_input(text: str, *, off: Collection[str] = ()) -> list[Finding]:
     found = [Finding(rule, 1.0) for rule in secrets(text)]
     reading = read(text)
     topics = (CREDENTIAL_REQUEST, FUTURE_FEATURE)
-    found += [Finding(rule, 1.0) for rule in broken(topics, reading.text)]
+    found += [Finding(rule, score) for rule, score in touched(topics, reading.text)]
     found.append(Finding("prompt_injection", suspect_reading(reading).score))
     return [finding for finding in found if finding.rule not in off]
 
@@ -90,9 +98,9 @@ def check_output(
     text: str, redact: Redact, *, competitors: tuple[str, ...] = (), off: Collection[str] = ()
 ) -> list[Finding]:
     """Return the rules that an answer breaks; `competitors` are names besides the usual ones."""
-    found = ["sensitive_data"] if is_sensitive(text, redact) else []
-    found += broken(output_topics(competitors), read(text).text)
-    return [Finding(rule, 1.0) for rule in found if rule not in off]
+    found = [Finding("sensitive_data", 1.0)] if is_sensitive(text, redact) else []
+    found += [Finding(rule, score) for rule, score in touched(output_topics(competitors), read(text).text)]
+    return [finding for finding in found if finding.rule not in off]
 
 
 def check_passage(text: str) -> Suspicion:
@@ -109,8 +117,8 @@ def secrets(text: str) -> list[str]:
     """Return the rules on secrets that a text breaks, the gravest first."""
     text = _DOCUMENTED.sub("sample", text)
     found = {rule for kind in secret_kinds(text) if (rule := _rule_of(kind, text))}
-    told = _PASSWORD.finditer(text) if may_match(_PASSWORD_NEEDED, text.lower()) else ()
-    if any(_is_password(match.group("value")) for match in told):
+    told = _PASSWORD.finditer(text) if _DIGIT.search(text) else ()  # a password has one
+    if any(_is_password(value) for match in told for value in match.groups("")):
         found.add("password")
     return [rule for rule in INPUT_RULES if rule in found]
 

@@ -9,11 +9,11 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -136,11 +136,15 @@ def _heads() -> dict[Channel, Head]:
     stored = json.loads(FILE.read_text(encoding="utf-8"))
     heads: dict[Channel, Head] = {}
     for channel in RULES:
-        numbers = stored[channel]
-        weights = np.zeros(BUCKETS, dtype=np.float32)
-        weights[numbers["buckets"]] = np.asarray(numbers["weights"], dtype=np.float32) / stored["scale"]
-        heads[channel] = Head(weights, numbers["signs"], numbers["bias"])
+        heads[channel] = read_head(stored[channel], stored["scale"])
     return heads
+
+
+def read_head(numbers: Mapping[str, Any], scale: float) -> Head:
+    """Return a model from its stored numbers; weights are whole numbers, `scale` of them are one."""
+    weights = np.zeros(BUCKETS, dtype=np.float32)
+    weights[numbers["buckets"]] = np.asarray(numbers["weights"], dtype=np.float32) / scale
+    return Head(weights, numbers["signs"], numbers["bias"])
 
 
 __all__ = ["Reading", "Suspicion", "features", "pieces", "suspect"]

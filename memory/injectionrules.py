@@ -3,8 +3,7 @@
 Each is a way in which attacks work, not a sentence that was seen.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable
 
 from memory.framerules import FRAME_RULES
 from memory.injectionwords import (
@@ -20,7 +19,7 @@ from memory.injectionwords import (
     InjectionRule,
     sign,
 )
-from memory.needles import may_match, word_starts
+from memory.needles import matches, word_starts
 
 INJECTION_RULES: tuple[InjectionRule, ...] = (
     # --- the rules are to be dropped
@@ -245,20 +244,10 @@ def signs(text: str, rules: Iterable[InjectionRule]) -> list[InjectionRule]:
     weight = 0.0
     words = word_starts(text)
     for rule in rules:
-        if rule.name in found or not _matches(rule, text, words):
+        if rule.name in found or not matches(rule.pattern, rule.starts, rule.needed, text, words):
             continue
         found[rule.name] = rule
         weight += rule.weight
         if weight >= ENOUGH:
             break
     return list(found.values())
-
-
-def _matches(rule: InjectionRule, text: str, words: Mapping[str, Sequence[int]]) -> bool:
-    """Tell whether a rule matches somewhere; `words` tells where words begin."""
-    if rule.starts is None:
-        return may_match(rule.needed, text) and rule.pattern.search(text) is not None
-    places = [at for start in rule.starts if start in words for at in words[start]]
-    if not places or not may_match(rule.needed, text):
-        return False
-    return any(map(partial(rule.pattern.match, text), places))

@@ -2,7 +2,8 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 SHORTEST = 3
@@ -62,6 +63,22 @@ def word_starts(text: str) -> dict[str, list[int]]:
         at = match.start()
         found[text[at : at + START]].append(at)
     return found
+
+
+def matches(
+    pattern: re.Pattern[str],
+    begins: Starts | None,
+    needed: Needles,
+    text: str,
+    words: Mapping[str, Sequence[int]],
+) -> bool:
+    """Tell whether a pattern matches somewhere; it is tried only where it can, by `word_starts(text)`."""
+    if begins is None:
+        return may_match(needed, text) and pattern.search(text) is not None
+    places = [at for start in begins if start in words for at in words[start]]
+    if not places or not may_match(needed, text):
+        return False
+    return any(map(partial(pattern.match, text), places))
 
 
 def windows(text: str) -> list[str]:

@@ -1,15 +1,13 @@
-"""Rules for what a company does not talk about: other people's credentials, its plans, its competitors.
+"""Rules for what a company does not talk about: other people's credentials and its plans.
 
 Each rule says what it finds and which harmless uses of the same words it spares. Patterns run over single
 sentences that `memory.disguise.read` made plain: lower case, no accents.
 """
 
 import re
-from collections.abc import Iterable
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from memory.needles import Needles, bounded, may_match, needles, windows
+from memory.needles import Needles, Starts, bounded, needles, starts
 
 RuleName = Literal["credential_request", "future_feature", "future_commitment", "competitor_disparagement"]
 
@@ -25,12 +23,27 @@ class TopicRule(NamedTuple):
     needed: Needles
     """What a sentence must hold for `finds` to be tried."""
 
+    starts: Starts | None
+    """How matches of `finds` begin; `None`: they may begin anywhere."""
 
-def _rule(name: RuleName, finds: str, spares: str) -> TopicRule:
-    return TopicRule(name, re.compile(bounded(finds)), re.compile(bounded(spares)), needles(finds))
+    about: re.Pattern[str]
+    """What a sentence must hold to be in question at all, whatever else it says."""
+
+    about_starts: Starts | None
 
 
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+|(?<!\n)\n+")
+def topic_rule(name: RuleName, finds: str, spares: str, about: str) -> TopicRule:
+    """Compile a rule."""
+    return TopicRule(
+        name,
+        re.compile(bounded(finds)),
+        re.compile(bounded(spares)),
+        needles(finds),
+        starts(finds),
+        re.compile(about),
+        starts(about),
+    )
+
 
 # --- somebody's or the system's secret is asked for ------------------------------------------------
 
@@ -42,13 +55,15 @@ _KEYS = (
     r"|client secrets?|(?:oauth|bearer|session|auth\w*|refresh|jwt|security)[ -]?tokens?"
     r"|secrets?(?: values?| strings?)?|tokens?"
     r"|connection strings?|pins?|pin codes?|env(?:ironment)? ?var\w*|mfa codes?|(?:one[- ]time"
-    r"|verification|recovery|backup) codes?|keys?)"
+    r"|verification|recovery|backup) codes?|keys?(?! (?:figures?|differences?|points?|metrics?|performance"
+    r"|indicators?|facts?|features?|pairs?|columns?|to|switch\w*|vault|do|values?|results?|steps?"
+    r"|words?|factors?|parts?)\b))"
 )
 _ASK = (
     r"(?:give|gimme|send|tell|show|share|print|display|reveal|list|dump|read|fetch|get|output"
     r"|paste|provide|hand|look up|retrieve"
-    r"|cat|expose|disclose|return|echo|write|post|e?-?mail|text|forward|supply|find|pull|extract"
-    r"|decrypt|i need|i want|i'd like|we need"
+    r"|cat|expose|disclose|return|echo|write|post|(?:e-?)?mail|text|forward|supply|find|pull|extract"
+    r"|decrypt|decode|i need|i want|i'd like|we need"
     r"|let me (?:have|see|use|borrow)|(?:can|could|may|might) (?:i|we) (?:have|see|get|use|borrow)"
     r"|remind me|know|leak|copy|export|recover|what(?:'s| is| are| was| were)|which|who(?:se)?)"
 )
@@ -59,8 +74,9 @@ _OTHERS = (
     r"|colleague'?s?|co-?worker'?s?|boss'?s?|manager'?s?|teammate'?s?|neighbou?r'?s?|friend'?s?"
     r"|wife'?s?|husband'?s?|predecessor'?s?|admin\w*'?s?|root|master|super ?user|sudo|domain admin"
     r"|production|prod|live|staging|shared"
-    r"|service(?: |-)?accounts?|data ?base|db|operators?'?s?|servers?|team'?s|company'?s?"
+    r"|service[ -]?(?:accounts?|users?)|data ?base|db|operators?'?s?|servers?|team'?s|company'?s?"
     r"|customers?'?s?|clients?'s?|users?'?s?|employee\w*'?s?|owner'?s?|ceo'?s?|cfo'?s?|dba'?s?"
+    r"|(?!it's|what's|let's|that's|here's|there's|who's|how's|where's|today's)[a-z]{2,20}'s"
     r"|developers?'s?|vendor'?s?|wi-?fi|vpn|backend|system'?s?|host|agent'?s?|bot'?s?"
     r"|assistant'?s?|platform'?s?|cluster'?s?|instance'?s?|the (?:\w+ )?(?:account|role|box"
     r"|machine|gateway|app|application|service|integration|connector|pipeline|plc|hmi|controller"
@@ -74,7 +90,7 @@ _FILES = (
     r"|db_password|secret_key)"
 )
 
-CREDENTIAL_REQUEST = _rule(
+CREDENTIAL_REQUEST = topic_rule(
     "credential_request",
     (
         rf"\b{_ASK}\b.{{0,60}}?\b{_OTHERS}(?!\w).{{0,40}}?\b{_KEYS}\b(?! (?:polic\w+|length"
@@ -88,11 +104,13 @@ CREDENTIAL_REQUEST = _rule(
         rf"|password)"
         rf"|\b(?:{_ASK}|call|open|query|curl|run|access|hit|use|type)\b.{{0,60}}?{_FILES}"
         r"|\b(?:passwords?|log-?ins?|credentials?|keys?|pin|tokens?)\b.{0,60}\b(?:tell|give|send"
-        r"|show|share|text|read)(?: (?:me|us))? (?:it|them|hers|his|theirs|that one|one)\b"
+        r"|show|share|text|read|look|find|fetch|get|retrieve)(?: (?:me|us))? (?:it|them|hers|his|theirs"
+        r"|that one|one)\b"
         r"|\b(?:hers|his|theirs)\b.{0,20}\b(?:password|login|key|pin)"
         rf"|\bdo you (?:know|have|remember|store|see)\b.{{0,30}}\b(?:the|her|his|their|its|any|all"
         rf"|my \w+'s)\b.{{0,30}}\b{_KEYS}\b"
-        rf"|\b(?:what|which) (?:\w+ )?{_KEYS} (?:do|did|are) you (?:us(?:e|ing)|have|hold|stor(?:e|ing)|know"
+        rf"|\b(?:what|which) (?:\w+ )?{_KEYS} (?:do|did|are) you (?:us(?:e|ing)|send(?:ing)?|have|hold"
+        rf"|stor(?:e|ing)|know"
         r"|connect|log|sign|authenticate)\b"
         rf"|\b(?:log|sign) (?:me )?in as (?:the |an? )?(?:admin\w*|root|another|someone|him|her|them|my)\b"
     ),
@@ -105,7 +123,8 @@ CREDENTIAL_REQUEST = _rule(
         r"|arns?|metadata|list of names)\b.{0,20}\b(?:not|without|only|but)\b.{0,20}\b(?:values?"
         r"|contents?|secrets?)\b"
         r"|\b(?:which|what) (?:\S+ ){0,3}?(?:permissions?|polic(?:y|ies)|actions?|roles?"
-        r"|statements?|kms|service|api calls?|commands?|error|format|difference|options?|order"
+        r"|statements?|kms|service (?:stores?|keeps?|manages?|rotates?|should|do|can|is)|api calls?"
+        r"|commands?|error|format|difference|options?|order"
         r"|steps|requirements?|minimum|maximum|best practice)\b"
         r"|\bwhat (?:does|do|happens|should|makes|can)\b|\bwhy\b|\bwhere (?:does|do|should|can"
         r"|could|is the best|are)\b|\bshould (?:i|we|they)\b|\bis it (?:safe|ok|okay|possible"
@@ -114,22 +133,55 @@ CREDENTIAL_REQUEST = _rule(
         r"|\b(?:reset|rotate|change|revoke|renew|expire\w*|grant|create|generate|deactivate"
         r"|disable) (?:\S+ ){0,2}?(?:my|own|a new|our|the|these|their|all|a user'?s|an"
         r"|another) (?!.{0,40}\b(?:and (?:tell|send|give|show)))"
+        r"|\bdo (?:i|we) (?:really |still |even |also )?need\b|\b(?:older|newer|unused|inactive"
+        r"|last used) than\b"
+        r"|\b(?:older|newer|last used|unused)\b|\bdoes (?:the |a )?(?:aws )?(?:sdk|cli|driver|client"
+        r"|library|console)\b"
         r"|\bwhen (?:was|were|did|does|do|is)\b|\bexplain\b|\bhow many\b|<[a-z _-]{2,30}>|\$\{"
         r"|\*{3}|\bexample (?:key|password)\b|\bdifference between\b|\b(?:number|count|list"
         r"|report) of (?:\S+ ){0,3}(?:reset|rotat|expired|unused|old|active)"
     ),
+    rf"\b(?:{_KEYS}|access data|hash|cookies?)\b",
 )
 
 # --- what has not been announced is asked for ------------------------------------------------------
 
+_PRODUCT = (
+    r"(?:you|your (?:\w+ )?(?:team|company|product|platform|service|app|pricing|prices?|api)|they"
+    r"|the (?:\w+ )?"
+    r"(?:team|company|vendor|provider|engineers|developers|product|platform|console|sdk|cli|api|app|agent"
+    r"|service|portal|plugin|free tier|price|pricing|prices)|aws|amazon|anthropic|athena|redshift|lambda|s3"
+    r"|bedrock|agentcore|quicksight|glue|sagemaker|aurora|dynamodb|ec2|ecs|eks|fargate|cloudfront|kinesis"
+    r"|msk|opensearch|neptune|nova|titan|claude|graviton|trainium|inferentia|step functions|eventbridge|rds"
+    r"|emr|lake formation|cloudwatch|sqs|sns|iam|cognito|amplify|documentdb|timestream|nat gateways?"
+    r"|outposts|elasticache|memorydb|sonnet|opus|haiku|strands|prices?|pricing|support for|regions?)"
+)
+"""Whose plans are asked for."""
+
+PRODUCT_NAMES = re.compile(
+    r"\b(?:aws|amazon|anthropic|athena|redshift|lambda|s3|bedrock|agentcore|quicksight|glue"
+    r"|sagemaker|aurora|dynamodb"
+    r"|ec2|ecs|eks|fargate|cloudfront|kinesis|msk|opensearch|neptune|graviton|trainium|inferentia"
+    r"|rds|emr|cloudwatch"
+    r"|eventbridge|sqs|sns|iam|cognito|nova|claude)\b"
+)
+"""Names of which one is as good as another to the model."""
+
+_SURE_NEWS = (
+    r"(?:support\w*|launch\w*|releas\w*|announc\w*|introduc\w*|roll(?:ed|ing)? out|generally available"
+    r"|available|availability|come out|ga|deprecat\w*|discontinu\w*|integrat\w*|unveil\w*|ship(?:ped|ping)?"
+    r"|get (?:an?|native|support|rid)|have (?:an?|native|support|built)|offer(?:ed)?|cheaper|implement\w*)"
+)
+"""Said of products only."""
+
 _NEWS = (
     r"(?:support\w*|launch\w*|releas\w*|add(?:ed|ing)?|ship(?:ped|ping)?|announc\w*|introduc\w*"
     r"|roll(?:ed|ing)? out|available|availability|come out|coming|arrive|land|offer(?:ed)?"
-    r"|implement\w*|be out|ga\b|general(?:ly)? availab\w*"
+    r"|implement\w*|be out|ga\b|general(?:ly)? availab\w*|use \w+|beta\b"
     r"|expand\w*|drop(?:ped)?|lower(?:ed)?|cut|reduc\w*|rais\w*|increas\w*|deprecat\w*"
     r"|discontinu\w*|retir\w*|replac\w*|remov\w*|open\w*|integrat\w*|include[sd]?|allow|enable"
     r"|bring|deliver\w*|unveil\w*|upgrad\w*|acquir\w*|merge|build|change (?:the|its|your) pric\w*"
-    r"|become|support|cheaper|free|gets? (?:a|an|the|its|more|new|native|better|support|rid"
+    r"|become|support|cheaper|free|end|go away|gets? (?:a|an|the|its|more|new|native|better|support|rid"
     r"|cheaper)|have (?:a|an|native|support|built))"
 )
 _MINE = (
@@ -140,15 +192,31 @@ _MINE = (
     r"|trial|contract|subscription)|it)"
 )
 
-FUTURE_FEATURE = _rule(
+_AHEAD = (
+    r"(?:will|won'?t|going to|plan\w*|next|when|soon|com(?:e|es|ing)|new|future|upcoming|ahead"
+    r"|roadmap|releas\w*"
+    r"|launch\w*|announc\w*|20(?:2|3|4)\d|date|rumou?r\w*|promis\w*|guarante\w*|expect\w*|january|february"
+    r"|march|april|may|june|july|august|september|october|november|december|spring|summer|autumn"
+    r"|winter|christmas"
+    r"|monday|tuesday|wednesday|thursday|friday|week|month|quarter|year|tomorrow|prepar\w*"
+    r"|discontinu\w*|retir\w*"
+    r"|successor|intend\w*|intention\w*|about to|set to|aim\w*|hint\w*|ever|one day|is \w+ getting"
+    r"|are you \w+ing"
+    r"|is being|shall|never|eta|news|secret|confirm\w*|steps|my word|beta|expand"
+    r"|(?:i|you|we|they|it|that|this|there)'ll)"
+)
+"""Words without which nothing is said of what is to come."""
+
+FUTURE_FEATURE = topic_rule(
     "future_feature",
     (
         rf"\b(?:when|how soon|by when|what (?:date|day|month|quarter|year)|which (?:month|quarter"
         rf"|year|date|release|version)|how long (?:until|before|till))\b.{{0,15}}?\b(?:will|is|are"
         rf"|can (?:i|we) expect|do you|does|would|should we expect|until"
-        rf"|before)\b(?! (?:{_MINE})\b).{{0,60}}?\b{_NEWS}"
+        rf"|before)\b(?! (?:{_MINE})\b).{{0,60}}?\b(?:{_SURE_NEWS}|{_PRODUCT}\b.{{0,40}}?\b{_NEWS})\b"
         rf"|\b(?:will|won't) (?!{_MINE}\b)(?:\S+ ){{1,6}}?(?:ever |soon |finally |also "
-        rf"|eventually |still )*(?:be )?{_NEWS}"
+        rf"|eventually |still )*(?:be )?{_SURE_NEWS}\b"
+        rf"|\b(?:will|won't) (?:\S+ ){{0,4}}?{_PRODUCT} (?:\S+ ){{0,5}}?(?:be )?{_NEWS}\b"
         rf"|\b(?:is|are|was|were) (?!{_MINE}\b)(?:\S+ ){{0,4}}?(?:going to|about to|planning (?:to"
         rf"|on|for|a|an)|set to|expected to|due to|scheduled to|intending to|considering"
         rf"|thinking of|working on|building|developing|preparing)\b.{{0,60}}"
@@ -169,7 +237,54 @@ FUTURE_FEATURE = _rule(
         r"|generation|graviton|re:? ?invent|summit|announcements?|launch(?:es)?|capabilit\w+"
         r"|integrations?|tiers?|roadmap|update)\b(?=.{0,60}(?:\?|$))(?<!\bnext run)"
         r"|\bwhat(?:'s| is| are| will)(?: be)? (?:\w+ )?(?:coming|next for|announced|launched"
-        r"|released|planned|in store|new in (?:the )?(?:next|20[2-9]\d))\b"
+        rf"|released|planned (?:for|in|with|around) (?:{_PRODUCT}|next|the (?:next|coming)|20[2-9]\d)"
+        rf"|in store|new in (?:the )?(?:next|20[2-9]\d))\b"
+        rf"|\b(?:when|will|is|are)\b (?!{_MINE}\b).{{0,60}}?\b(?:go(?:ing)? live|go(?:ing)? away"
+        rf"|be (?:there|here) (?:by|in"
+        r"|before|soon|next)|shut(?:ting)? down for good|be sunset|sunsetting)\b"
+        rf"|\bwill {_PRODUCT} (?:\S+ )?(?:host|gain|adopt|have|replace|join|switch|move|let"
+        rf"|accept)\b.{{0,60}}"
+        rf"|\b(?:timelines?|time ?frames?|eta|target date|launch date|release date) (?:for|of"
+        rf"|on) (?!{_MINE}\b)"
+        rf"|\bhow long (?:until|till|before) (?:{_PRODUCT})\b"
+        r"|\bwill there (?:ever|soon|also|eventually|finally) be\b|\bwill there be (?:an?|any|more"
+        r"|new) (?:\w+ ){0,2}?"
+        r"(?:versions?|apps?|clients?|regions?|releases?|apis?|sdks?|plugins?|discounts?|tiers?"
+        r"|editions?|features?"
+        r"|support|integrations?|successors?|launch|models?|changes to)\b"
+        rf"|\b(?:any|their|your|its|the|(?:amazon|aws|anthropic|company|vendor|team)'s) plans?"
+        rf" (?:for|to|on|regarding|about"
+        rf"|with) (?!{_MINE}\b)"
+        r"|\b(?:has|is|was) (?:a|the|any) (?:\w+ )?date (?:been )?(?:set|fixed|known|decided|chosen)\b"
+        r"|\b(?:ga|general availability) (?:of|for|date|planned)\b|\bbeta\b.{0,30}\b(?:over|end|ends|leave)\b"
+        r"|\b(?:hints?|news|word|idea|clues?|rumou?rs?) (?:about|on|of|as to) (?:what|which|when|whether)\b"
+        r"|\b(?:improvements?|changes|features?|functions?|enhancements?|additions?|integrations?|updates?"
+        r"|upgrades?|capabilit\w+|connectors?|regions?|models?) (?:are|is|have been"
+        r"|do you have) (?:being |already )?"
+        r"(?:planned|coming|scheduled|in the works|in development|under development|on the way)\b"
+        rf"|\b(?:is|are) {_PRODUCT}\b(?: \S+){{0,3}}? (?:coming|getting|launching|releasing|adding|dropping"
+        r"|retiring|sunsetting|shipping|arriving|replacing|leaving|moving|ending|raising|lowering|cutting"
+        r"|opening|expanding|introducing|discontinuing|deprecating|bringing|switching)\b"
+        r"|\b(?:is|are) (?!the\b|my\b|our\b|it\b|this\b|we\b|i\b)(?:\S+ ){1,4}?(?:finally |ever |also "
+        r"|soon )?"
+        r"(?:coming|launching|releasing|sunsetting|being (?:retired|discontinued|deprecated"
+        r"|replaced)) ?(?:to|in|out"
+        r"|for|soon|next|with|by|this|\?|$)"
+        rf"|\bhow soon (?:can|will|could|do|does|is|are)\b.{{0,40}}\b{_PRODUCT}\b"
+        r"|\b(?:which|what) (?:\w+ ){0,2}?(?:regions?|features?|models?|services?|languages?|runtimes?"
+        r"|versions?|integrations?|countries|country|connectors?|products?|launch\w*|release) (?:come"
+        r"|comes|are|is"
+        r"|will be|gets?|get)(?: \w+)? next\b"
+        rf"|\b(?:has|have|did) {_PRODUCT} (?:already |finally )?(?:decid\w*|settled|chosen|picked"
+        rf"|set a date)\b"
+        r"|\b(?:any|some) (?:word|news|hints?|updates?|idea|clue|information|info) (?:on|about|as to|of)? ?"
+        r"(?:when|whether|if|the (?:launch|release|next|new|upcoming)|a (?:launch|release|successor|new))\b"
+        r"|\b(?:know|say|heard?|tell me|known|idea|sure|guess|hint|reveal|confirm) (?:me )?(?:whether|if"
+        r"|when) "
+        rf"(?!{_MINE}\b)(?:\S+ ){{1,5}}?(?:will|is going to|are going to|plans? to|gets?|comes?|'ll)\b"
+        r".{0,60}"
+        r"|\b(?:successor|replacement) (?:of|for|to) "
+        rf"(?:{_PRODUCT})\b.{{0,30}}\?"
         r"|\bwhat (?:\w+ ){0,2}(?:are|is) (?:you|aws|amazon|the team|they"
         r"|anthropic) (?:\w+ )?(?:getting|planning|releasing|launching|working|building|adding"
         r"|cooking|preparing|going)\b"
@@ -179,10 +294,12 @@ FUTURE_FEATURE = _rule(
         r"|demand|churn|turnover|profit|margin|traffic|orders?|bookings|headcount|spend\w*|costs?"
         r"|bill|usage|inventory|stock)\b.{0,40}\b(?:be|grow\w*|look|reach|trend|next|drop|increase"
         r"|exceed|rise|fall)\b"
-        r"|\b(?:published|documented|official(?:ly)?|already|has been announced"
+        r"|\b(?:published|documented|according to|official(?:ly)?|already|has been announced"
         r"|have been announced|were announced|was announced|been announced (?:for|this|last)"
         r"|announced (?:this|last|so far|date)|did|launched (?:this|last|in)|released (?:this|last"
-        r"|in)|changelog|what'?s new page|release notes|today|currently|right now|at the moment"
+        r"|in)|changelog|what'?s new page|release notes"
+        r"|(?:today|currently|right now|at the moment)(?<!working on right now)(?! (?:working|planning"
+        r"|building))"
         r"|yesterday|last (?:week|month|year|quarter))\b"
         r"|\b(?:when|will|is|are) (?:my|our|the scheduled|this|the next (?:maintenance|run|backup"
         r"|scheduled|inspection|payment|invoice|window))\b|\bnext (?:maintenance|run|scheduled"
@@ -192,7 +309,11 @@ FUTURE_FEATURE = _rule(
         r"|upcoming|new|roadmap|plan\w*|product|release|customers?|team'?s|road map|launch|app"
         r"|service)\b|\b(?:in|is|i see in) preview\b.{0,30}\b(?:billed|charged|free|cost|sla"
         r"|supported)\b|\bbuild (?:a|my|our) (?:product )?roadmap\b"
-        r"|\bhow (?:do|can|should|to) (?:i|we|you)?\b"
+        r"|\bhow (?:do|can|should|to) (?:i|we|you)?\b|\bwhen (?:was|were|did|has|have)\b"
+    ),
+    (
+        rf"\b(?:{_AHEAD}\b.{{0,300}}\?"
+        rf"|(?:tell|say|show|give|share|confirm|reveal|leak|hint|any)\b.{{0,80}}?\b{_AHEAD}\b)"
     ),
 )
 
@@ -224,11 +345,13 @@ _WHEN = (
     r"|near|second|first|third|fourth)|early|late|january|february|march|april|june|july|august"
     r"|september|october|november|december|a future)|soon|shortly|within (?:\w+ )?(?:days?|weeks?"
     r"|months?|hours?|\d+)|later this (?:year|month|week|quarter)|from next \w+ on"
+    r"|in (?:the )?(?:spring|summer|autumn|fall|winter|new year|(?:first|second) half)"
+    r"|after (?:the summer|christmas)"
     r"|before (?:the )?(?:end|year|summer|christmas)|tomorrow|in (?:two|three|four|six|a few"
     r"|\d+) (?:days|weeks|months))"
 )
 
-FUTURE_COMMITMENT = _rule(
+FUTURE_COMMITMENT = topic_rule(
     "future_commitment",
     (
         rf"\b{_PROVIDER} (?:\w+ )?(?:will|'ll|shall|is going to|are going to|'re going to"
@@ -237,6 +360,35 @@ FUTURE_COMMITMENT = _rule(
         rf"|pledges? to|guarantees? to|hopes? to|have decided to|has decided to"
         rf"|can commit to)(?: \w+){{0,3}}? {_PROMISED}\b"
         rf"|\b(?:we'll|i'll|they'll|it'll)(?: \w+){{0,3}}? {_PROMISED}\b"
+        rf"|\b(?:we're|i'm|they're|we are|they are) (?:\w+ )?(?:going to|about to|planning to|set to"
+        rf"|committed to)(?: \w+){{0,3}}? {_PROMISED}\b"
+        rf"|\byou(?:'ll| will) (?:soon |then |also )?(?:get|have|receive|be able to|be refunded|own|pay)\b"
+        rf".{{0,60}}?\b{_WHEN}\b"
+        r"|\b(?:from|starting|as of|beginning) (?:in |with )?(?:next|tomorrow|january|february|march"
+        r"|april|may|june|july"
+        r"|august|september|october|november|december|q[1-4]|20[2-9]\d)(?: \w+)?(?: on| onwards?)?,? .{0,40}?"
+        r"\b(?:will|is|are|'ll|can|costs?|pays?)\b"
+        rf"|\b(?:we|i|they)(?:'ll| will) (?:have|get|make|finish|complete|do) .{{0,50}}?\b{_WHEN}\b"
+        r"|\bsoon,? (?:you|we|it|this|that|they|all|every\w*|customers|users)(?:'ll| will| can)\b"
+        r"|\b(?:account|you|customers?|users?|every(?:one|body)) (?:will|'ll) (?:\w+ )?be (?:credited"
+        r"|refunded"
+        r"|compensated|reimbursed|upgraded|paid back)\b"
+        r"|\b(?:faster|cheaper|better|free|available|fixed|gone|supported|possible) (?:after|with|in"
+        r"|from) (?:the )?"
+        r"(?:next|coming|upcoming)\b"
+        r"|\b(?:has|have|is|are|am|'ve|'re|'m) (?:\w+ )?(?:committed to|promised|pledged|guaranteed)\b"
+        r"|\b(?:by|in|during|before|until) (?:the )?(?:summer|spring|autumn|fall|winter|christmas|q[1-4]"
+        r"|20[2-9]\d"
+        r"|(?:coming|next|near|following) \w+|end of (?:the )?\w+)\b.{0,50}?\b(?:will|'ll|going to)\b"
+        r"|\b(?:our|the) roadmap (?:has|includes|contains|lists|shows|says|foresees)\b"
+        r"|\b(?:team|company|vendor|aws|amazon|provider) (?:guarantees|promises|pledges|commits|assures"
+        r"|warrants)\b"
+        r"|\b(?:we|aws|amazon|prices?|the team)(?: will never|'ll never| won'?t ever| will not ever"
+        r"| won'?t| will not)"
+        r" (?:ever |again )?(?:raise|increase|charge|change|deprecate|remove|drop|retire|lose|sell|rise"
+        r"|go up|discontinue"
+        r"|stop|shut|abandon|cancel|kill|end|leave)\b"
+        r"|\b(?:will|'ll|shall) (?:very )?soon (?!be done|finish)\w+"
         r"|\b(?:we|i|aws|amazon|our team|the team|they)(?: can| do| hereby| fully)? (?:promise"
         r"|guarantee|pledge|assure you|commit|vow|swear|warrant)\b(?! nothing)|\b(?:you have (?:my"
         r"|our) word|rest assured|mark my words|my promise|you can (?:count|rely|bank) on"
@@ -282,91 +434,12 @@ FUTURE_COMMITMENT = _rule(
         r"|function|build|deployment|stack|pump|turbine|engine|valve|alarm|maintenance|column|row"
         r"|download|upload|session|password|token) (?:\w+ )?(?:will|is going to|is scheduled"
         r"|shall)\b"
-        r"|^if\b|\bif you\b|\bunless\b|\bonce you\b|\bafter you\b|\bwhen you\b|\byou(?:'ll"
+        r"|^if\b|\bif you\b|\bunless\b|\bonce you\b|\bafter you\b|\bwhen you\b"
+        r"|\b(?<!soon )(?<!soon, )you(?:'ll"
         r"| will) (?:see|need|find|have to|be (?:asked|prompted|charged|billed|able|redirected))\b"
         r"|\bin the window you\b|\baccording to\b|\bpublished\b|\bdocument(?:ed|ation)\b"
         r"|\bofficial(?:ly)? (?:announc\w*|schedule|page)\b|\bannounced (?:on|in|for|at|that)\b"
         r"|\bbecame\b"
     ),
+    rf"\b{_AHEAD}\b",
 )
-
-# --- competitors are not run down -----------------------------------------------------------------
-
-COMPETITORS = (
-    "azure|microsoft|google|gcp|google cloud|bigquery|snowflake|databricks|"
-    "oracle|tableau|ibm|alibaba|power bi|looker|qlik|salesforce|sap|teradata|"
-    "cloudera|mongodb|openai|chatgpt|gemini|digitalocean|heroku|vercel|"
-    "netlify|cloudflare|palantir|splunk|datadog|confluent|hetzner|ovh|rackspace|"
-    "synapse|fabric|vertex ai|cosmos db|dataiku|fivetran|domo|thoughtspot|"
-    "clickhouse|siemens|ge vernova|general electric|ansaldo|mitsubishi|baker hughes|"
-    "rolls-royce|man energy|kawasaki|the competition"
-    "|competitors?|competing (?:product|vendor|service)s?|rivals?|other (?:vendor|provider|cloud|supplier)s?"
-)
-"""Names to which a domain's own `competitors` are added: a regular expression without its brackets."""
-
-_SLIGHT = (
-    r"(?:worse|worst|inferior|unreliable|insecure|unsafe|garbage|trash|rubbish|junk|crap\w*"
-    r"|terrible|awful|horrible|horrid|dreadful|lousy|bad|poor|poorly|mediocre|toy|joke|scam|scams"
-    r"|fraud\w*|ripp?s?\b|ripp(?:ed|ing)|rip-?offs?|dinosaurs?|outdated|obsolete|antiquated"
-    r"|ancient|legacy junk"
-    r"|overpriced|over-priced|expensive (?:mess|toy|mistake)|lock(?:s|ed|ing)? (?:you|users"
-    r"|customers|people|everyone|companies|them) in|lock(?:s)? in|bleeds?|bleeding|waste\w*"
-    r"|nobody (?:\w+ )?(?:uses|wants|trusts|likes|needs)|no one (?:\w+ )?(?:uses|wants|trusts"
-    r"|likes|needs)|always (?:down|broken|late|crash\w*|fail\w*)|constantly (?:down|crash\w*"
-    r"|fail\w*|break\w*)|keeps? (?:crashing|failing|losing|breaking|going down)"
-    r"|(?:can'?t|cannot|can not|never) (?:be trusted|\w+ (?:to )?trust\w*|deliver|scale|keep up"
-    r"|compete|handle|do (?:it|anything|that)|even|match)|los(?:e|es|t|ing) (?:your |their "
-    r"|customers'? |all )?(?:data|files|customers)|dying|dead|second-?rate|third-?rate|clunky"
-    r"|bloated|buggy|nightmares?|disasters?|disastrous|mess|messy|useless|worthless|pathetic"
-    r"|lag(?:s|ging)? (?:far )?behind|(?:far|years|miles|way) behind"
-    r"|stay away|steer clear|avoid|regret|shady|greedy|steal\w*|spy\w*|spies|sells? your data"
-    r"|leak(?:s|y)|incompeten\w*|laughabl\w*|laugh at|knock-?offs?|copycat|sucks?|stinks?|broken"
-    r"|liars?|lies|lying|desperate|goug\w*|struggl\w*|falling apart|falls? (?:apart|over)"
-    r"|overhyped|over-hyped|hype|snake oil|wannabe|amateur\w*|failing|sloppy|painful|pain to"
-    r"|hopeless|dishonest|unethical|crooks?|thieves|cheats?|sinking ship|house of cards|time bomb"
-    r"|hot garbage|primitive|stone age|embarrass\w*|ridiculous|fools?|suckers?|idiots?|stupid"
-    r"|crash\w*|vulnerable|swiss cheese|hacked|breach\w*|bankrupt\w*|don'?t (?:bother|waste|use"
-    r"|trust|buy|fall)|do not (?:bother|waste|use|trust|buy)|never (?:buy|use|trust|choose)"
-    r"|only (?:for )?(?:fools|beginners|people who)|for people who (?:can'?t|cannot|don'?t)"
-    r"|milk\w*|squeez\w*|hidden (?:fees|costs)|trap\w*|abandon\w*|doesn'?t care|don'?t care"
-    r"|could not care less|slow as|sluggish|falls short|weak\w*|not (?:a )?serious\w*|no match"
-    r"|not even close|disappoint\w*|ugly|flop\w*|cheap (?:copy|imitation))"
-)
-
-_SPARES_FACTS = (
-    r"\b(?:in this benchmark|benchmark\w*|measured|according to|documentation|lists? its"
-    r"|its price list|per (?:dbu|hour|gb|month|seat|query)|percent|survey|report(?:ed)? by"
-    r"|status page|release notes|published)\b|(?<![\d.,])\d[\d.,]*+ ?(?:s|ms|%|percent|seconds|usd|dollars"
-    r"|\$|gb|tb|hours?)\b|\bour (?:old |own |previous |former )"
-    r"|\b(?:error|exception|failed|fails|failing|broken|bad) (?:connection|request|link|query"
-    r"|credentials|gateway|pipe|message)\b|\bavoid (?:full|select|using|scanning|the|duplicate"
-    r"|data)\b|\bdepends on\b"
-)
-
-
-@lru_cache(maxsize=32)
-def disparagement(names: tuple[str, ...]) -> TopicRule:
-    """Return the rule that protects these names, besides the usual ones."""
-    either = "|".join((COMPETITORS, *(re.escape(name.lower()) for name in names)))
-    name = rf"(?<![\w.])(?:{either})(?:'s?)?(?!\w)"
-    finds = (
-        rf"{name}.{{0,80}}?\b{_SLIGHT}\b|\b{_SLIGHT}\b.{{0,60}}?{name}"
-        rf"|\b(?:unlike|in contrast to|as opposed to|compared (?:with|to)) {name}.{{0,60}}\b(?:not"
-        rf"|never|actually|doesn'?t|don'?t|won'?t|really|can|cares?|works)\b"
-        rf"|\b(?:only|nobody|no one|who(?:ever)?|anyone|anybody)\b.{{0,20}}\b(?:uses?|trusts?"
-        rf"|buys?|chooses?|picks?|still)\b.{{0,15}}{name}"
-    )
-    return _rule("competitor_disparagement", finds, _SPARES_FACTS)
-
-
-def broken(rules: Iterable[TopicRule], text: str) -> list[RuleName]:
-    """Return the rules that some sentence of a text that was made plain breaks, in the order given."""
-    sentences = [line for long in _SENTENCE.split(text) if long for line in windows(long)]
-    return [
-        rule.name
-        for rule in rules
-        if any(
-            may_match(rule.needed, line) and rule.finds.search(line) and not rule.spares.search(line)
-            for line in sentences
-        )
-    ]
