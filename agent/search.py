@@ -45,7 +45,9 @@ def with_search(
         return KnowledgeWithFallback(open_knowledge_base(settings.knowledge_base_id), local)
     if client is None:
         return local
-    return KnowledgeWithFallback(OpenSearchKnowledgeIndex(client, domain, embedder), local)
+    words_only = local.lexical_share == 1
+    remote = OpenSearchKnowledgeIndex(client, domain, embedder, words_only=words_only)
+    return KnowledgeWithFallback(remote, local)
 
 
 def index_knowledge(

@@ -94,10 +94,16 @@ def _documents(domain: str, passages: Sequence[Passage], vectors: Vectors) -> It
 
 
 class OpenSearchKnowledgeIndex:
-    """`KnowledgeIndex` of one domain; a rebuild takes its place between two searches."""
+    """`KnowledgeIndex` of one domain; a rebuild takes its place between two searches.
 
-    def __init__(self, client: OpenSearch, domain: str, embedder: Embeddings) -> None:
+    `words_only` leaves meaning out, where it was measured to be of no help.
+    """
+
+    def __init__(
+        self, client: OpenSearch, domain: str, embedder: Embeddings, *, words_only: bool = False
+    ) -> None:
         self._client = client
+        self._words_only = words_only
         self._domain = domain
         self._embedder = embedder
         self._live = live_alias(domain, embedder)
@@ -121,26 +127,29 @@ class OpenSearchKnowledgeIndex:
         """
         if not query.strip():
             return []
-        vector = await self._embedder.aembed_query(query)
+        vector = None if self._words_only else await self._embedder.aembed_query(query)
         hits = await self._client.search(self._live, self._body(query, vector, k))
         if hits is None:
             raise KnowledgeMissing(self._live)
         if hits:
             self.version = hits[0]["_index"]
+        most = max((hit["_score"] for hit in hits), default=1.0) if self._words_only else FIRST_IN_BOTH
         found = [
             PassageHit(
                 passage=Passage.model_validate(hit["_source"]["passage"]),
-                score=round(min(hit["_score"] / FIRST_IN_BOTH, 1.0), 6),
+                score=round(min(hit["_score"] / most, 1.0), 6),
             )
             for hit in hits
         ]
         return sorted(found, key=lambda hit: (-hit.score, hit.passage.passage_id))
 
-    def _body(self, query: str, vector: Sequence[float], k: int) -> dict[str, Any]:
+    def _body(self, query: str, vector: Sequence[float] | None, k: int) -> dict[str, Any]:
         """Return the search; the question is cut into terms here, so nothing in it is query syntax."""
         words = " ".join(list(dict.fromkeys(index_terms(query)))[:MOST_TERMS])
         narrowed = {"bool": {"filter": [{"term": {"domain": self._domain}}]}}
         by_words = {"bool": {"must": [{"match": {"words": words}}], **narrowed["bool"]}}
+        if vector is None:
+            return {"size": k, "_source": ["passage"], "query": by_words}
         near = {"vector": vector, "k": CANDIDATES, "filter": narrowed}
         queries = [{"knn": {"embedding": near}}, *([by_words] if words else [])]
         return {

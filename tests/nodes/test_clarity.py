@@ -49,7 +49,7 @@ async def test_a_domain_does_not_ask_back_what_its_own_examples_ask(
     known: tuple[Domain, LocalClassifier],
 ) -> None:
     domain, classifier = known
-    texts = [text for text, _ in domain.examples()]
+    texts = [text for text, _ in domain.examples()][::3]
 
     found = zip(texts, await classifier.classify(texts), strict=True)
 
