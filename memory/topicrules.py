@@ -441,5 +441,12 @@ FUTURE_COMMITMENT = topic_rule(
         r"|\bofficial(?:ly)? (?:announc\w*|schedule|page)\b|\bannounced (?:on|in|for|at|that)\b"
         r"|\bbecame\b"
     ),
-    rf"\b{_AHEAD}\b",
+    (
+        r"\b(?:will|won'?t|going to|plan\w*|next|soon|com(?:es|ing)|upcoming|roadmap|promis\w*|guarante\w*"
+        r"|expect\w*|commit\w*|aim\w*|intend\w*|about to|set to|shall|never|my word|is getting|are getting"
+        r"|starts?|starting"
+        r"|opens?|launch|launches|launching|lands?|ships?|shipping|brings?|arriv\w*|takes effect|on its way"
+        r"|effective|decided|foresees|future|before long|(?:i|you|we|they|it|that|this|there)'ll"
+        r"|from 20(?:2|3|4)\d)\b"
+    ),
 )
