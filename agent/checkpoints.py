@@ -80,8 +80,8 @@ def signing_keys(settings: Settings) -> list[bytes]:
     one beside it with the suffix `.old` still counts.
 
     Raises:
-        SettingsInvalid: sessions are kept elsewhere, where every process needs the same key.
-        StorageFailed: the file cannot be used.
+        SettingsInvalid: the file cannot be used, or sessions are kept elsewhere, where every process needs
+            the same key.
     """
     if settings.checkpoint_keys is not None:
         return [key.strip().encode() for key in settings.checkpoint_keys.get_secret_value().split(",")]
@@ -89,7 +89,12 @@ def signing_keys(settings: Settings) -> list[bytes]:
         _needed(None, "checkpoint_keys", settings)
     state = settings.state_dir.resolve()
     file, older = (state.with_name(f"{state.name}.key{suffix}") for suffix in ("", ".old"))
-    return [open_key(file), *([open_key(older)] if older.exists() else [])]
+    try:
+        return [open_key(file), *([open_key(older)] if older.exists() else [])]
+    except StorageFailed as failed:
+        problem = f"it is not set, and the key beside the state folder fails: {str(failed).removesuffix('.')}"
+        fix = "Set it (`openssl rand -hex 32` makes a key), or let that file be readable for you alone."
+        raise SettingsInvalid("`checkpoint_keys`", problem, fix=fix) from None
 
 
 def _needed(value: Needed | None, name: str, settings: Settings) -> Needed:

@@ -22,7 +22,6 @@ from graph.remembering import session_memory_breaker
 from graph.run import thread_id
 from graph.signing import SignedSaver
 from memory.breaker import FAILURES
-from memory.errors import StorageFailed
 from tests.agentcore_memory import serve_agentcore_memory
 from tests.dynamodb import own_tables
 from tests.services import environment
@@ -330,8 +329,10 @@ def test_a_key_that_others_can_read_is_not_used(tmp_path: Path) -> None:
     signing_keys(settings)
     (tmp_path / "state.key").chmod(0o644)
 
-    with pytest.raises(StorageFailed, match="chmod 600"):
+    with pytest.raises(SettingsInvalid, match="chmod 600") as refused:
         signing_keys(settings)
+
+    assert "openssl rand" in refused.value.fix
 
 
 def test_a_short_key_is_refused_and_not_shown() -> None:
