@@ -54,7 +54,7 @@ queue    waiting   dead  last failure
 lake           3      1  -
 bus            0      0  -
 journal: 0.1 MB
-dead: lake d5d6123039910cf2788a000001000000 turn_started of a: it is malformed
+dead: lake 265ed1d52cbf8d4e7ad4000001000000 turn_started of a: it is malformed
 """)
 
 
