@@ -10,10 +10,10 @@ import json
 import os
 import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from benchmarks.flaky_proxy import Answering, HttpProxy, after, down, half_bulk,
 from benchmarks.killing import fork, read_all, wait
 from benchmarks.servicebench import NOW, Bench, lacking, open_bench
 from benchmarks.steadyclock import SteadyClock, steady_clock
+from memory.breaker import ServiceUnavailable
 from memory.errors import AgentError, StorageFailed
 from memory.opensearch_patterns import Place, open_opensearch_patterns
 from memory.opensearch_swap import about
@@ -43,6 +44,9 @@ THROTTLED = (
     b'{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"no"}'
 )
 SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>no</Message></Error>"
+
+
+Done = TypeVar("Done")
 
 
 class Told(NamedTuple):
@@ -205,7 +209,7 @@ async def _cut_off(bench: Bench, flaky: Runtime, only: int | None) -> tuple[int,
             struck += 1
             broken += not await _is_whole(bench, flaky)
             bench.search.fail(passed)
-            await flaky.learn(bench.name, lambda *_: None)
+            await _patiently(lambda: flaky.learn(bench.name, lambda *_: None))
             broken += not await _is_whole(bench, flaky)
         else:
             break
@@ -218,14 +222,27 @@ async def _is_whole(bench: Bench, flaky: Runtime) -> bool:
     live = await flaky.registry(bench.name).live(bench.name)
     if live is None:
         return False
-    with own_client() as client, tempfile.TemporaryDirectory() as folder:
-        index = open_opensearch_patterns(client, live, flaky.embedder, Path(folder) / "fetched")
-        return len(await index.patterns(limit=10**6)) == live.patterns > 0
+
+    async def count() -> int:
+        with own_client() as client, tempfile.TemporaryDirectory() as folder:
+            index = open_opensearch_patterns(client, live, flaky.embedder, Path(folder) / "fetched")
+            return len(await index.patterns(limit=10**6))
+
+    return await _patiently(count) == live.patterns > 0
+
+
+async def _patiently(work: Callable[[], Awaitable[Done]]) -> Done:
+    """Do it again while the node has no room: this one is small, and its memory is cleared by and by."""
+    for _ in range(30):
+        with suppress(ServiceUnavailable):
+            return await work()
+        await asyncio.sleep(1.0)
+    return await work()
 
 
 async def _learned(bench: Bench, flaky: Runtime) -> str:
     """Learn through the fault, rebuild from the lake in a folder that knows nothing, and compare both."""
-    await flaky.learn(bench.name, lambda *_: None)
+    await _patiently(lambda: flaky.learn(bench.name, lambda *_: None))
     rebuilt = await open_runtime(bench.settings("rebuilt"), now=lambda: NOW)
     try:
         report = await rebuilt.learn(bench.name, lambda *_: None)

@@ -5,7 +5,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -20,6 +20,7 @@ from agent.wiring import open_runtime
 from benchmarks.flaky_proxy import HttpProxy, TcpProxy, proxied
 from domains.loader import new_domain
 from learning.recorded import RecordedSession, recorded_events
+from memory.breaker import ServiceUnavailable
 from memory.opensearch_knowledge import live_alias
 from memory.opensearch_patterns import Place
 from memory.turns import TurnReply, TurnRequest
@@ -138,7 +139,7 @@ def open_bench() -> Iterator[Bench]:
 
 
 def _remove_indexes(bench: Bench) -> None:
-    with own_client() as client:
+    with own_client() as client, suppress(ServiceUnavailable):  # what is left costs this node little
         remove(client, Place(bench.name, bench.name).live)
         remove(client, live_alias(bench.name, make_embeddings(Settings())))
 
