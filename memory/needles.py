@@ -16,6 +16,9 @@ _BOUNDED = {r"\S+": r"\S{1,40}+", r"\s+": r"\s{1,20}+", r"\W+": r"\W{1,20}", r"\
 START = 3
 """Characters of a start: more hardly tell more."""
 
+FEW = 12
+"""Places where trying a pattern costs less than asking whether the text holds what it needs."""
+
 Needles = tuple[tuple[str, ...], ...]
 """Of each inner tuple one piece must be in the text."""
 
@@ -76,7 +79,7 @@ def matches(
     if begins is None:
         return may_match(needed, text) and pattern.search(text) is not None
     places = [at for start in begins if start in words for at in words[start]]
-    if not places or not may_match(needed, text):
+    if len(places) > FEW and not may_match(needed, text):
         return False
     return any(map(partial(pattern.match, text), places))
 
