@@ -1,8 +1,13 @@
 """A test marked `services(name, ...)` finds these services in its environment, or is skipped."""
 
+import signal
+
 import pytest
 
 from tests.services import ADDRESS, environment
+
+# A shell starts background jobs deaf to Ctrl-C, and what tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
