@@ -3,7 +3,8 @@
 python -m benchmarks.train_guardrails              cross-validate, then write memory/topics.json
 python -m benchmarks.train_guardrails --dry-run    only cross-validate
 
-The sentences (`guardrails_own.jsonl`: text, stage, label, category) are our own, none from a shared data set.
+The sentences (`guardrails_own.jsonl`: text, stage, label, category) are our own, none from a shared data set;
+the shipped domains' example questions and passages count as harmless.
 The rules were written with about half of them in view, so that only what the models add is cross-validated.
 """
 
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.rows import read_rows
-from benchmarks.train_injection import FOLDS, SCALE, SEED, Text, log_odds, stored, train
+from benchmarks.train_injection import FOLDS, SCALE, SEED, Text, log_odds, shipped, stored, train
 from memory import topics
 from memory.disguise import read
 from memory.guard import output_topics
@@ -38,18 +39,36 @@ def prepare(rows: Sequence[dict[str, Any]], rule: TopicRule) -> list[Text]:
     ]
 
 
+def harmless() -> list[dict[str, Any]]:
+    """Return the shipped domains' example questions, and their passages sentence by sentence as answers."""
+    found: list[tuple[str, str]] = []
+    for row in shipped():
+        if row["channel"] == "user":
+            found.append(("input", row["text"]))
+        else:
+            found += [("output", line) for line in topics.sentences(read(row["text"]).text)]
+    return [{"text": text, "stage": stage, "label": "allow", "category": "ordinary"} for stage, text in found]
+
+
 def is_broken(row: dict[str, Any], rule: TopicRule) -> bool:
     """Tell whether a row is labelled as breaking a rule."""
     return bool(row["label"] == "block" and row["category"] == rule.name)
 
 
-def report(rows: Sequence[dict[str, Any]], rule: TopicRule) -> dict[str, Any]:
-    """Return recall and false alarms of the model alone, of the rules alone, and of both."""
+def report(
+    rows: Sequence[dict[str, Any]], besides: Sequence[dict[str, Any]], rule: TopicRule
+) -> dict[str, Any]:
+    """Return recall and false alarms of the model alone, of the rules alone, and of both.
+
+    Every model also learns from the rows `besides`, which are not counted.
+    """
+    extra = prepare(besides, rule)
     fold = np.random.default_rng(SEED).permutation(len(rows)) % FOLDS
     limit = np.log(topics.SURE_AT / (1 - topics.SURE_AT))
     by_model = np.zeros(len(rows), dtype=bool)
     for number in range(FOLDS):
-        head = train(prepare([row for row, at in zip(rows, fold, strict=True) if at != number], rule), "user")
+        learned = [row for row, at in zip(rows, fold, strict=True) if at != number]
+        head = train(prepare(learned, rule) + extra, "user")
         for place in np.flatnonzero(fold == number).tolist():
             found = prepare([rows[place]], rule)
             is_spared = rule.spares.search(read(rows[place]["text"]).text) is not None
@@ -75,6 +94,10 @@ def _matches(rule: TopicRule, text: str) -> bool:
     return bool(rule.finds.search(text)) and not rule.spares.search(text)
 
 
+def _at(rows: Sequence[dict[str, Any]], stage: str) -> list[dict[str, Any]]:
+    return [row for row in rows if row["stage"] == stage]
+
+
 def _share(found: np.ndarray, among: np.ndarray) -> float:
     return round(float(found[among].mean()), 3)
 
@@ -86,12 +109,12 @@ def main() -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="only cross-validate")
     asked = parser.parse_args()
-    rows = read_rows(OWN)
-    by_rule = {rule: [row for row in rows if row["stage"] == stage] for rule, stage in RULES.items()}
-    for rule, chosen in by_rule.items():
-        print(json.dumps(report(chosen, rule)))
+    rows, besides = read_rows(OWN), harmless()
+    by_rule = {rule: (_at(rows, stage), _at(besides, stage)) for rule, stage in RULES.items()}
+    for rule, (chosen, more) in by_rule.items():
+        print(json.dumps(report(chosen, more, rule)))
     if not asked.dry_run:
-        heads = {rule.name: model(chosen, rule) for rule, chosen in by_rule.items()}
+        heads = {rule.name: model([*chosen, *more], rule) for rule, (chosen, more) in by_rule.items()}
         numbers = json.dumps({"scale": SCALE, "rules": heads}, separators=(",", ":"))
         topics.FILE.write_text(numbers + "\n", encoding="utf-8")
 

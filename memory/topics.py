@@ -17,10 +17,11 @@ import numpy as np
 
 from memory.injection import BUCKETS, Head, features, read_head
 from memory.needles import matches, windows, word_starts
+from memory.rivalrules import disparagement
 from memory.topicrules import PRODUCT_NAMES, RuleName, TopicRule
 
-SURE_AT = 0.65
-"""Probability from which the model's word counts; 1 in 50 harmless sentences that tempt it reaches that."""
+SURE_AT = 0.8
+"""Probability from which the model's word counts; 1 in 100 of our own harmless sentences reaches that."""
 
 FILE = Path(__file__).with_name("topics.json")
 
@@ -30,6 +31,18 @@ Look = Callable[[str], np.ndarray]
 
 _LONELY = re.compile(r"(?:(?<=[.!?;] )|(?<=\n)|^)((?:[\w'-]{1,20} ?){1,2})[?!]\s+")
 """A word or two before what is said of them (`Looker? Slow and ugly.`): they belong together."""
+
+_RIVALS = disparagement(()).about
+
+_ALIKE = (
+    (
+        re.compile(r"\b(?:january|february|march|april|june|july|august|(?:sept|nov|dec)ember|october)\b"),
+        "themonth",
+    ),
+    (re.compile(r"\b20[2-9]\d\b"), "theyear"),
+    (re.compile(r"\b\d[\d.,]*"), "thenumber"),
+)
+"""Words of which one is as good as another to the model."""
 
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|(?<!\n)\n+")
 
@@ -44,7 +57,7 @@ class Touched(NamedTuple):
 
 def touched(rules: Iterable[TopicRule], text: str) -> list[Touched]:
     """Return the rules that some sentence of a text that was made plain breaks, in the order given."""
-    lines = [line for long in _SENTENCE.split(_LONELY.sub(r"\1 ", text)) if long for line in windows(long)]
+    lines = [line for long in sentences(text) for line in windows(long)]
     cached = cache(features)  # rules share it
     begun = [(line, word_starts(line)) for line in lines]
     scores = [
@@ -52,6 +65,11 @@ def touched(rules: Iterable[TopicRule], text: str) -> list[Touched]:
         for rule in rules
     ]
     return [found for found in scores if found.score >= SURE_AT]
+
+
+def sentences(text: str) -> list[str]:
+    """Split a text that was made plain."""
+    return [line for line in _SENTENCE.split(_LONELY.sub(r"\1 ", text)) if line]
 
 
 def _score(rule: TopicRule, line: str, begins: Begins, look: Look) -> float:
@@ -69,9 +87,15 @@ def _score(rule: TopicRule, line: str, begins: Begins, look: Look) -> float:
 
 
 def words(rule: TopicRule, line: str, look: Look = features) -> np.ndarray:
-    """Return the buckets of a sentence's features; which product or competitor it names is all the same."""
-    line = PRODUCT_NAMES.sub("ourproduct", line)
-    return look(rule.about.sub("therival", line) if rule.name == "competitor_disparagement" else line)
+    """Return the buckets of a sentence's features, with how it begins and whether it asks.
+
+    Which product, competitor, month or number it names is all the same.
+    """
+    names = rule.about if rule.name == "competitor_disparagement" else _RIVALS
+    line = PRODUCT_NAMES.sub("ourproduct", names.sub("therival", line))
+    for pattern, word in _ALIKE:
+        line = pattern.sub(word, line)
+    return look(f"xbegin {line} {'xask' if line.rstrip().endswith('?') else 'xend'}")
 
 
 @cache
@@ -80,4 +104,4 @@ def _heads() -> dict[str, Head]:
     return {name: read_head(numbers, stored["scale"]) for name, numbers in stored["rules"].items()}
 
 
-__all__ = ["BUCKETS", "Touched", "touched", "words"]
+__all__ = ["BUCKETS", "Touched", "sentences", "touched", "words"]

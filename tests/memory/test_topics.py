@@ -83,3 +83,17 @@ def test_windows_overlap_and_lose_nothing() -> None:
 
 def test_what_a_pattern_passes_over_is_bounded() -> None:
     assert bounded(r"a\s+(?:\S+ ){0,3}\W+b") == r"a\s{1,20}+(?:\S{1,40}+ ){0,3}\W{1,20}b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Open the Amazon RDS console at the console address and choose Databases.",
+        "In this tutorial, you will create a bucket, upload an object and delete both.",
+        "The task will be stopped after 30 seconds if the container does not answer.",
+        "From version 3.0 on, the driver supports TLS 1.3; earlier versions end in June 2027.",
+        "We will now look at the three ways to copy a table.",
+    ],
+)
+def test_what_documentation_says_is_no_promise(text: str) -> None:
+    assert touched((COMMITMENT, RIVALS), read(text).text) == []
