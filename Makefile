@@ -22,7 +22,7 @@ else
 INSTALL := $(BIN)/python -m pip install --quiet
 endif
 
-.PHONY: help demo demo-services test check fix lock docs clean
+.PHONY: help demo demo-services test check fix lock docs spark clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ lock: ## Resolve the dependencies again (needs uv)
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
 	$(LOCK) --group build -c requirements/dev.txt -o requirements/build.txt
+	$(LOCK) --group spark -c requirements/dev.txt -o requirements/spark.txt
+
+spark: $(VENV)/spark.stamp ## Install Spark (500 MB), so that tests compare with it too
 
 clean: ## Remove what was installed and the caches of tools; what was learned stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
@@ -85,4 +88,9 @@ $(VENV)/runtime.stamp: requirements/runtime.txt requirements/build.txt pyproject
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/runtime.stamp
 	@echo "install: what it needs to be checked and tested (locked by hash)"
 	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/spark.stamp: requirements/spark.txt | $(VENV)/dev.stamp
+	@echo "install: Spark (locked by hash)"
+	@$(INSTALL) --require-hashes -r requirements/spark.txt
 	@touch $@
