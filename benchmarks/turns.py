@@ -84,13 +84,20 @@ def peer_graph() -> StateGraph[PeerState]:
     async def remember(state: PeerState) -> PeerState:
         return {"turns": [*state.get("turns", []), {"q": state["query"], "a": state["answer"]}][-6:]}
 
-    taken = {"input_guard": 0, "query_analyzer": 1, "retriever": 1, "task_planner": 1, "judge": 1}
+    taken = {
+        "input_guard": "query_analyzer",
+        "query_analyzer": "query_transformer",
+        "query_transformer": "retriever",
+        "retriever": "generator",
+        "task_planner": "generator",
+        "judge": "output_guard",
+    }
     for name, stop in STOPS.items():
         graph.add_node(name, remember if name == "memory_updater" else step)
         if len(stop.leads_to) == 1:
             graph.add_edge(name, stop.leads_to[0])
         else:
-            target = stop.leads_to[taken[name]]
+            target = taken[name]
             graph.add_conditional_edges(name, lambda _, target=target: target, list(stop.leads_to))
     graph.set_entry_point("input_guard")
     return graph
